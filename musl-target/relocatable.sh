@@ -1,0 +1,51 @@
+#!/bin/sh
+# relocatable.sh STATICLIB SYMBOLS OBJECT: one relocatable OBJECT from a Rust static library, fit to stand in a program
+# beside other Rust libraries.
+#
+# A Rust static library carries its own core, panic handler and memory functions; a second one in the same program would
+# define them twice. Here everything that the symbols of SYMBOLS need is linked into one object, and every other name in it
+# becomes local. Line information for debuggers stays.
+#
+# SYMBOLS has a line for each symbol: `name` must be defined and stays global; `?name` may stay undefined, for the final
+# link to fill in. `#` begins a comment. A weak reference may stay undefined without being listed. Anything else that is
+# undefined is refused: code below the C library that calls the C library by mistake is found here, not at run time.
+#
+# CROSS_COMPILE names the binutils' prefix, aarch64-linux-gnu- unless set. On failure: one line on standard error, exit
+# status 1, and no OBJECT.
+set -eu
+
+fail() { echo "relocatable.sh: $*" >&2; exit 1; }
+
+[ $# = 3 ] || fail "usage: relocatable.sh STATICLIB SYMBOLS OBJECT"
+archive=$1 symbols=$2 object=$3
+cross=${CROSS_COMPILE-aarch64-linux-gnu-}
+command -v "${cross}ld" >/dev/null 2>&1 || fail "${cross}ld is missing: apt-get install binutils-aarch64-linux-gnu"
+[ -f "$archive" ] || fail "no such library: $archive"
+[ -f "$symbols" ] || fail "no such list of symbols: $symbols"
+
+rm -f "$object"
+work=$(mktemp -d "$object.XXXXXX") || fail "cannot write beside $object"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+sed 's/#.*//; s/[[:space:]]//g; /^$/d' "$symbols" >"$work/list"
+grep -v '^?' "$work/list" >"$work/keep" || fail "$symbols names no symbol to keep"
+sed -n 's/^?//p' "$work/list" | sort -u >"$work/open"
+
+# Dropping section groups makes their members ordinary sections: a group is matched by its name across objects, even where
+# that name is local, and the final link would throw away one of two that only look alike.
+set --
+while read -r name; do set -- "$@" -u "$name"; done <"$work/keep"
+"${cross}ld" -r --gc-sections --force-group-allocation "$@" --whole-archive "$archive" -o "$work/linked.o" \
+    >"$work/log" 2>&1 || fail "$archive does not link: $(head -n 1 "$work/log")"
+"${cross}objcopy" --keep-global-symbols="$work/keep" "$work/linked.o" "$work/object.o" >"$work/log" 2>&1 ||
+    fail "$archive: $(head -n 1 "$work/log")"
+
+# Of a common, absolute, TLS or weak definition the name is enough.
+"${cross}nm" --defined-only --extern-only -P "$work/object.o" | awk '{ print $1 }' | sort -u >"$work/defined"
+missing=$(sort -u "$work/keep" | comm -23 - "$work/defined" | tr '\n' ' ')
+[ -z "$missing" ] || fail "$archive does not define ${missing% } (listed in $symbols)"
+"${cross}nm" --undefined-only -P "$work/object.o" | awk '$2 == "U" { print $1 }' | sort -u >"$work/undefined"
+strange=$(comm -23 "$work/undefined" "$work/open" | tr '\n' ' ')
+[ -z "$strange" ] || fail "$archive uses ${strange% } without defining it (allow it with a line ?name in $symbols)"
+mv "$work/object.o" "$object"
