@@ -38,7 +38,8 @@ set --
 while read -r name; do set -- "$@" -u "$name"; done <"$work/keep"
 "${cross}ld" -r --gc-sections --force-group-allocation "$@" --whole-archive "$archive" -o "$work/linked.o" \
     >"$work/log" 2>&1 || fail "$archive does not link: $(head -n 1 "$work/log")"
-"${cross}objcopy" --keep-global-symbols="$work/keep" "$work/linked.o" "$work/object.o" >"$work/log" 2>&1 ||
+# Bitcode for link-time optimisation comes with the standard library, and is of no use in a finished object.
+"${cross}objcopy" -R .llvmbc -R .llvmcmd --keep-global-symbols="$work/keep" "$work/linked.o" "$work/object.o" >"$work/log" 2>&1 ||
     fail "$archive: $(head -n 1 "$work/log")"
 
 # Of a common, absolute, TLS or weak definition the name is enough.
