@@ -6,9 +6,11 @@
 
 use core::fmt;
 
-use object::LittleEndian as LE;
-use object::elf::{self, FileHeader64, ProgramHeader64};
-use object::read::elf::{FileHeader, ProgramHeader};
+use elf::abi;
+use elf::endian::LittleEndian;
+use elf::file::{Class, FileHeader, parse_ident};
+use elf::parse::ParseAt;
+use elf::segment::{ProgramHeader, SegmentTable};
 
 use crate::PAGE;
 use crate::board;
@@ -81,9 +83,11 @@ pub struct Segment<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
     file: &'a [u8],
-    headers: &'a [ProgramHeader64<LE>],
+    /// The program headers' bytes.
+    table: &'a [u8],
     entry: u64,
     virt: Span,
+    pages: Span,
     phys: Span,
 }
 
@@ -94,10 +98,11 @@ impl<'a> Program<'a> {
     /// The first [`ElfError`] met; nothing of a refused file may be loaded.
     pub fn check(file: &'a [u8], rules: &Rules<'_>) -> Result<Self, ElfError> {
         let header = check_kind(file)?;
-        let headers = header.program_headers(LE, file).map_err(|_| ElfError::TruncatedHeaders)?;
-        let mut program =
-            Self { file, headers, entry: header.e_entry(LE), virt: Span::between(0, 0), phys: Span::between(0, 0) };
+        let table = header_table(&header, file).ok_or(ElfError::TruncatedHeaders)?;
+        let none = Span::between(0, 0);
+        let mut program = Self { file, table, entry: header.e_entry, virt: none, pages: none, phys: none };
         program.check_segments(rules)?;
+        program.pages = program.virt.widened(PAGE).ok_or(ElfError::WrapsAround)?;
         program.check_overlaps(rules)?;
         program.check_entry()?;
         Ok(program)
@@ -106,7 +111,14 @@ impl<'a> Program<'a> {
     /// The loadable segments, in file order, without empty ones.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'a>> + use<'a> {
         let file = self.file;
-        self.headers.iter().filter(|header| is_loaded(header)).filter_map(move |header| segment(header, file).ok())
+        self.headers().filter_map(move |header| segment(&header, file).ok())
+    }
+
+    /// The program headers of loadable segments.
+    fn headers(&self) -> impl Iterator<Item = ProgramHeader> + use<'a> {
+        SegmentTable::new(LittleEndian, Class::ELF64, self.table)
+            .iter()
+            .filter(|header| header.p_type == abi::PT_LOAD && (header.p_memsz != 0 || header.p_filesz != 0))
     }
 
     /// Virtual address of the first instruction.
@@ -121,6 +133,12 @@ impl<'a> Program<'a> {
         self.virt
     }
 
+    /// The same in whole pages.
+    #[must_use]
+    pub fn pages(&self) -> Span {
+        self.pages
+    }
+
     /// From the lowest to the highest physical address of all segments. Means nothing for a root task.
     #[must_use]
     pub fn phys(&self) -> Span {
@@ -130,12 +148,12 @@ impl<'a> Program<'a> {
     fn check_segments(&mut self, rules: &Rules<'_>) -> Result<(), ElfError> {
         let mut first: Option<Segment<'_>> = None;
         let mut count = 0;
-        for header in self.headers.iter().filter(|header| is_loaded(header)) {
+        for header in self.headers() {
             count += 1;
             if count > MAX_SEGMENTS {
                 return Err(ElfError::TooManySegments);
             }
-            let segment = segment(header, self.file)?;
+            let segment = segment(&header, self.file)?;
             let phys = segment.phys_span()?;
             let target = if rules.address == Address::Physical { phys } else { segment.virt };
             if !rules.memory.iter().any(|memory| memory.covers(target)) {
@@ -212,49 +230,57 @@ impl Segment<'_> {
 }
 
 /// Refuses everything that is not a statically linked program for AArch64.
-fn check_kind(file: &[u8]) -> Result<&FileHeader64<LE>, ElfError> {
-    // `e_ident` comes first, so that a file of another kind is named before its header is read as ours.
-    if file.get(..4) != Some(&elf::ELFMAG) {
+fn check_kind(file: &[u8]) -> Result<FileHeader<LittleEndian>, ElfError> {
+    // Kind and width come first, so that a file of another kind is named before its header is read as ours.
+    if !file.starts_with(&abi::ELFMAGIC) {
         return Err(ElfError::NotElf);
     }
-    if file.get(4) != Some(&elf::ELFCLASS64.0) {
+    if file.get(abi::EI_CLASS).is_some_and(|class| *class != abi::ELFCLASS64) {
         return Err(ElfError::Not64Bit);
     }
-    if file.get(5) != Some(&elf::ELFDATA2LSB.0) {
+    if file.get(abi::EI_DATA).is_some_and(|data| *data != abi::ELFDATA2LSB) {
         return Err(ElfError::BigEndian);
     }
-    let header = FileHeader64::<LE>::parse(file).map_err(|_| ElfError::TruncatedHeaders)?;
-    let machine = header.e_machine(LE);
-    if machine != elf::EM_AARCH64 {
-        return Err(ElfError::WrongMachine(machine.0));
+    let (ident, tail) = file.split_at_checked(abi::EI_NIDENT).ok_or(ElfError::TruncatedHeaders)?;
+    let ident = parse_ident(ident).map_err(|_| ElfError::NotElf)?;
+    let header = FileHeader::parse_tail(ident, tail).map_err(|_| ElfError::TruncatedHeaders)?;
+    if header.e_machine != abi::EM_AARCH64 {
+        return Err(ElfError::WrongMachine(header.e_machine));
     }
-    let kind = header.e_type(LE);
-    if kind != elf::ET_EXEC {
-        return Err(ElfError::NotExecutable(kind.0));
+    if header.e_type != abi::ET_EXEC {
+        return Err(ElfError::NotExecutable(header.e_type));
     }
     Ok(header)
 }
 
-fn is_loaded(header: &ProgramHeader64<LE>) -> bool {
-    header.p_type(LE) == elf::PT_LOAD && (header.p_memsz(LE) != 0 || header.p_filesz(LE) != 0)
+/// The bytes of the program headers.
+fn header_table<'a>(header: &FileHeader<LittleEndian>, file: &'a [u8]) -> Option<&'a [u8]> {
+    if header.e_phnum == 0 {
+        return Some(&[]);
+    }
+    let size = ProgramHeader::validate_entsize(Class::ELF64, header.e_phentsize.into()).ok()?;
+    let start = usize::try_from(header.e_phoff).ok()?;
+    file.get(start..start.checked_add(size * usize::from(header.e_phnum))?)
 }
 
 /// The segment that `header` describes, checked by itself.
-fn segment<'a>(header: &ProgramHeader64<LE>, file: &'a [u8]) -> Result<Segment<'a>, ElfError> {
-    let data = header.data(LE, file).map_err(|()| ElfError::Truncated {
-        needed: header.p_offset(LE).saturating_add(header.p_filesz(LE)),
-        present: file.len() as u64,
-    })?;
-    let virt = Span::sized(header.p_vaddr(LE), header.p_memsz(LE)).ok_or(ElfError::WrapsAround)?;
+fn segment<'a>(header: &ProgramHeader, file: &'a [u8]) -> Result<Segment<'a>, ElfError> {
+    let needed = header.p_offset.saturating_add(header.p_filesz);
+    let data = usize::try_from(header.p_offset)
+        .ok()
+        .zip(usize::try_from(needed).ok())
+        .and_then(|(start, end)| file.get(start..end))
+        .ok_or(ElfError::Truncated { needed, present: file.len() as u64 })?;
+    let virt = Span::sized(header.p_vaddr, header.p_memsz).ok_or(ElfError::WrapsAround)?;
     if data.len() as u64 > virt.len() {
         return Err(ElfError::LargerInFile(virt));
     }
-    let align = header.p_align(LE);
+    let align = header.p_align;
     // ELF: p_vaddr and p_offset are equal modulo p_align; 0 and 1 ask for nothing.
-    if align > 1 && (!align.is_power_of_two() || (virt.start() ^ header.p_offset(LE)) & (align - 1) != 0) {
+    if align > 1 && (!align.is_power_of_two() || (virt.start() ^ header.p_offset) & (align - 1) != 0) {
         return Err(ElfError::Misaligned(virt));
     }
-    Ok(Segment { virt, phys: header.p_paddr(LE), flags: header.p_flags(LE).0, data })
+    Ok(Segment { virt, phys: header.p_paddr, flags: header.p_flags, data })
 }
 
 /// Why an ELF file is refused.

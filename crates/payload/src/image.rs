@@ -31,6 +31,7 @@ pub const FLAG_QEMU: u64 = 1;
 /// Flag: the loader prints a line before it enters the kernel.
 pub const FLAG_VERBOSE: u64 = 2;
 /// Each part starts at a multiple of this, a cache line.
+#[cfg(feature = "build")]
 const PART_ALIGN: usize = 64;
 
 const CHECKSUM: usize = 8;
