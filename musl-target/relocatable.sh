@@ -13,18 +13,19 @@
 # CROSS_COMPILE names the binutils' prefix, aarch64-linux-gnu- unless set. On failure: one line on standard error, exit
 # status 1, and no OBJECT.
 set -eu
+export LC_ALL=C
 
 fail() { echo "relocatable.sh: $*" >&2; exit 1; }
 
 [ $# = 3 ] || fail "usage: relocatable.sh STATICLIB SYMBOLS OBJECT"
 archive=$1 symbols=$2 object=$3
 cross=${CROSS_COMPILE-aarch64-linux-gnu-}
+rm -f "$object"
 command -v "${cross}ld" >/dev/null 2>&1 || fail "${cross}ld is missing: apt-get install binutils-aarch64-linux-gnu"
 [ -f "$archive" ] || fail "no such library: $archive"
 [ -f "$symbols" ] || fail "no such list of symbols: $symbols"
 
-rm -f "$object"
-work=$(mktemp -d "$object.XXXXXX") || fail "cannot write beside $object"
+work=$(mktemp -d "$object.XXXXXX" 2>/dev/null) || fail "cannot write beside $object"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
@@ -38,11 +39,14 @@ set --
 while read -r name; do set -- "$@" -u "$name"; done <"$work/keep"
 "${cross}ld" -r --gc-sections --force-group-allocation "$@" --whole-archive "$archive" -o "$work/linked.o" \
     >"$work/log" 2>&1 || fail "$archive does not link: $(head -n 1 "$work/log")"
-# Bitcode for link-time optimisation comes with the standard library, and is of no use in a finished object.
-"${cross}objcopy" -R .llvmbc -R .llvmcmd --keep-global-symbols="$work/keep" "$work/linked.o" "$work/object.o" >"$work/log" 2>&1 ||
+# Bitcode for link-time optimisation comes with the standard library, and is of no use in a finished object: nm would even
+# take the object for nothing but bitcode. Undefined names that only left-out sections used are still in the symbol table.
+"${cross}objcopy" -R .llvmbc -R .llvmcmd "$work/linked.o" "$work/plain.o" >"$work/log" 2>&1 ||
     fail "$archive: $(head -n 1 "$work/log")"
+"${cross}nm" --undefined-only -P "$work/plain.o" | awk '{ print $1 }' >"$work/used"
+"${cross}objcopy" --strip-unneeded-symbols="$work/used" --keep-global-symbols="$work/keep" "$work/plain.o" "$work/object.o" \
+    >"$work/log" 2>&1 || fail "$archive: $(head -n 1 "$work/log")"
 
-# Of a common, absolute, TLS or weak definition the name is enough.
 "${cross}nm" --defined-only --extern-only -P "$work/object.o" | awk '{ print $1 }' | sort -u >"$work/defined"
 missing=$(sort -u "$work/keep" | comm -23 - "$work/defined" | tr '\n' ' ')
 [ -z "$missing" ] || fail "$archive does not define ${missing% } (listed in $symbols)"
