@@ -1,0 +1,142 @@
+//! Packs loader, kernel, root task and boot parameters into one ELF file that QEMU's `-kernel`, or a board's first-stage
+//! loader, boots.
+//!
+//! ```no_run
+//! let mut image = mkimage::Image::new("loader", "kernel.elf", "app.elf");
+//! image.arg("--list").env("RUST_BACKTRACE=1").qemu(true);
+//! image.write("boot.elf".as_ref())?;
+//! # Ok::<(), mkimage::Error>(())
+//! ```
+//!
+//! Every part is checked as the loader will check it, so what is wrong is said on the host, with the name of the file.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod output;
+mod pack;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+pub use error::{Error, Problem};
+
+/// Where the seed of an image comes from: 32 bytes that the program's random numbers start from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seed {
+    /// From the host's random number generator, another one for each image.
+    #[default]
+    Random,
+    /// These bytes: two runs of the image are alike, as is an image packed again.
+    Fixed([u8; 32]),
+}
+
+/// What an image is made of.
+#[derive(Clone, Debug)]
+pub struct Image {
+    loader: PathBuf,
+    kernel: PathBuf,
+    root_task: PathBuf,
+    dtb: Option<PathBuf>,
+    archive: Option<PathBuf>,
+    arg0: Option<OsString>,
+    args: Vec<OsString>,
+    env: Vec<OsString>,
+    seed: Seed,
+    qemu: bool,
+    verbose: bool,
+}
+
+impl Image {
+    /// An image of three ELF files: without arguments (but the program's name), environment, archive or device tree, with
+    /// a random seed, not for QEMU.
+    pub fn new(loader: impl Into<PathBuf>, kernel: impl Into<PathBuf>, root_task: impl Into<PathBuf>) -> Self {
+        Self {
+            loader: loader.into(),
+            kernel: kernel.into(),
+            root_task: root_task.into(),
+            dtb: None,
+            archive: None,
+            arg0: None,
+            args: Vec::new(),
+            env: Vec::new(),
+            seed: Seed::default(),
+            qemu: false,
+            verbose: false,
+        }
+    }
+
+    /// The name the program is told as its own, `argv[0]`; by default the root task's file name.
+    pub fn arg0(&mut self, name: impl Into<OsString>) -> &mut Self {
+        self.arg0 = Some(name.into());
+        self
+    }
+
+    /// Appends an argument; the first is `argv[1]`.
+    pub fn arg(&mut self, arg: impl Into<OsString>) -> &mut Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Appends an environment string, `NAME=value`.
+    pub fn env(&mut self, assignment: impl Into<OsString>) -> &mut Self {
+        self.env.push(assignment.into());
+        self
+    }
+
+    /// Gives the program a CPIO archive (newc format) of files.
+    pub fn archive(&mut self, file: impl Into<PathBuf>) -> &mut Self {
+        self.archive = Some(file.into());
+        self
+    }
+
+    /// Gives the kernel a device tree blob.
+    pub fn dtb(&mut self, file: impl Into<PathBuf>) -> &mut Self {
+        self.dtb = Some(file.into());
+        self
+    }
+
+    /// Sets where the seed comes from.
+    pub fn seed(&mut self, seed: Seed) -> &mut Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Whether the image is for QEMU with `-semihosting-config enable=on,target=native,userspace=on`, where the program's
+    /// exit code becomes QEMU's. On hardware such an image faults when it ends.
+    pub fn qemu(&mut self, qemu: bool) -> &mut Self {
+        self.qemu = qemu;
+        self
+    }
+
+    /// Whether the loader prints where it put things.
+    pub fn verbose(&mut self, verbose: bool) -> &mut Self {
+        self.verbose = verbose;
+        self
+    }
+
+    /// Checks all parts and packs them.
+    ///
+    /// # Errors
+    /// The first [`Error`] met.
+    pub fn pack(&self) -> Result<Vec<u8>, Error> {
+        pack::pack(self)
+    }
+
+    /// Packs the image into the file `output`, which is there whole or not at all: after an error there is no `output`,
+    /// not even one that was there before.
+    ///
+    /// # Errors
+    /// The first [`Error`] met. If `output` is one of the parts, it is left alone.
+    pub fn write(&self, output: &Path) -> Result<(), Error> {
+        let parts = [Some(&self.loader), Some(&self.kernel), Some(&self.root_task), self.dtb.as_ref(), self.archive.as_ref()];
+        if parts.into_iter().flatten().any(|part| output::is_same_file(part, output)) {
+            return Err(Error::new(output, Problem::OutputIsInput));
+        }
+        let written = self.pack().and_then(|image| output::replace(output, &image));
+        if written.is_err() {
+            output::remove_stale(output);
+        }
+        written
+    }
+}
