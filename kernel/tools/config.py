@@ -71,10 +71,13 @@ def kernel(variant, timer_hz):
         "MAX_NUM_BOOTINFO_UNTYPED_CAPS": "327",
         "RETYPE_FAN_OUT_LIMIT": "256",
         "MAX_NUM_WORK_UNITS_PER_PREEMPTION": "100",
-        "RESET_CHUNK_BITS": "8",
         "KERNEL_STACK_BITS": "12",
         "MAX_NUM_TRACE_POINTS": "0",
         "KERNEL_MASTER": True,
+
+        # An untyped is zeroed in chunks of 4 KiB; after each the kernel may stop for an interrupt, and looks for one
+        # after MAX_NUM_WORK_UNITS_PER_PREEMPTION of them. Smaller chunks cost more than the zeroing itself.
+        "RESET_CHUNK_BITS": "12",
 
         # What a debug kernel has in addition: checks, messages on UART 0, the debug system calls.
         "DEBUG_BUILD": debug,
