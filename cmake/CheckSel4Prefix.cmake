@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# check_sel4_prefix(DIR): is DIR an installed seL4 that this tree can build against? Stops with one line otherwise, which
+# says what was found, what is needed, and which setting mends it. Reads files only, so it can run before anything is
+# built: at configure time for a prefix of the user's, with cmake -P for any other.
+
+# A message that begins with a space is printed as it is, on one line.
+function(_sel4_prefix_fail text)
+    message(FATAL_ERROR " SEL4_PREFIX=${dir}: ${text}")
+endfunction()
+
+# _sel4_prefix_le(OUT HEX BYTE COUNT): the little endian number of COUNT bytes at BYTE of the hexadecimal text HEX
+function(_sel4_prefix_le out hex byte count)
+    set(number "")
+    math(EXPR last "${byte} + ${count} - 1")
+    foreach(i RANGE ${byte} ${last})
+        math(EXPR at "2 * ${i}")
+        string(SUBSTRING "${hex}" ${at} 2 digits)
+        string(PREPEND number "${digits}")
+    endforeach()
+    math(EXPR number "0x${number}")
+    set(${out} "${number}" PARENT_SCOPE)
+endfunction()
+
+# bin/kernel.elf is a whole AArch64 program: offsets as in the ELF-64 object file format, tables 1 to 6
+function(_sel4_prefix_check_elf)
+    set(file "bin/kernel.elf")
+    set(mend "install the kernel again")
+    file(SIZE "${dir}/${file}" size)
+    file(READ "${dir}/${file}" elf LIMIT 64 HEX)
+    if(NOT elf MATCHES "^7f454c46")
+        _sel4_prefix_fail("${file} is not an ELF file: ${mend}")
+    endif()
+    if(size LESS 64)
+        _sel4_prefix_fail("${file} is truncated, it ends within its ELF header (${size} bytes): ${mend}")
+    endif()
+    _sel4_prefix_le(machine "${elf}" 18 2)
+    if(NOT elf MATCHES "^7f454c460201" OR NOT machine EQUAL 183)
+        _sel4_prefix_fail("${file} is not a little endian AArch64 program (ELF machine ${machine}, needed 183): set SEL4_PREFIX to a kernel configured with KernelSel4Arch=aarch64")
+    endif()
+
+    _sel4_prefix_le(phoff "${elf}" 32 8)
+    _sel4_prefix_le(shoff "${elf}" 40 8)
+    _sel4_prefix_le(phentsize "${elf}" 54 2)
+    _sel4_prefix_le(phnum "${elf}" 56 2)
+    _sel4_prefix_le(shentsize "${elf}" 58 2)
+    _sel4_prefix_le(shnum "${elf}" 60 2)
+    math(EXPR needed "${phoff} + ${phentsize} * ${phnum}")
+    math(EXPR sections "${shoff} + ${shentsize} * ${shnum}")
+    if(sections GREATER needed)
+        set(needed "${sections}")
+    endif()
+    if(phnum EQUAL 0)
+        _sel4_prefix_fail("${file} has no program headers, it is not a linked kernel: ${mend}")
+    endif()
+    if(size LESS needed)
+        _sel4_prefix_fail("${file} is truncated (${size} bytes, its headers say ${needed}): ${mend}")
+    endif()
+    math(EXPR last "${phnum} - 1")
+    foreach(i RANGE ${last})
+        math(EXPR offset "${phoff} + ${i} * ${phentsize}")
+        file(READ "${dir}/${file}" header OFFSET ${offset} LIMIT 56 HEX)
+        _sel4_prefix_le(segment_offset "${header}" 8 8)
+        _sel4_prefix_le(segment_size "${header}" 32 8)
+        math(EXPR needed "${segment_offset} + ${segment_size}")
+        if(size LESS needed)
+            _sel4_prefix_fail("${file} is truncated (${size} bytes, segment ${i} ends at ${needed}): ${mend}")
+        endif()
+    endforeach()
+endfunction()
+
+# _sel4_prefix_option(OUT JSON NAME): the value of a configuration option, empty if the kernel does not know it
+function(_sel4_prefix_option out json name)
+    string(JSON value ERROR_VARIABLE error GET "${json}" "${name}")
+    if(error)
+        set(value "")
+    endif()
+    set(${out} "${value}" PARENT_SCOPE)
+endfunction()
+
+function(_sel4_prefix_read_json out file)
+    file(READ "${dir}/${file}" json)
+    string(JSON type ERROR_VARIABLE error TYPE "${json}")
+    if(error OR NOT type STREQUAL "OBJECT")
+        _sel4_prefix_fail("${file} is not a JSON object: install the kernel again")
+    endif()
+    set(${out} "${json}" PARENT_SCOPE)
+endfunction()
+
+# The kernel's option NAME must have the value WANT, which SETTING of seL4's build gives it.
+function(_sel4_prefix_need name want setting)
+    _sel4_prefix_option(value "${kernel}" "${name}")
+    if(NOT value STREQUAL want)
+        _sel4_prefix_fail("the kernel is configured with ${name} \"${value}\", needed is \"${want}\": configure seL4 with ${setting}")
+    endif()
+endfunction()
+
+# The configuration: what must have one value, and what must not be on.
+function(_sel4_prefix_check_config)
+    _sel4_prefix_read_json(kernel "libsel4/include/kernel/gen_config.json")
+    _sel4_prefix_read_json(libsel4 "libsel4/include/sel4/gen_config.json")
+
+    _sel4_prefix_need(SEL4_ARCH aarch64 "KernelSel4Arch=aarch64")
+    _sel4_prefix_need(WORD_SIZE 64 "KernelSel4Arch=aarch64")
+    _sel4_prefix_need(PLAT zynqmp "KernelPlatform=zynqmp")
+
+    _sel4_prefix_option(value "${kernel}" ARM_HYPERVISOR_SUPPORT)
+    if(value)
+        _sel4_prefix_fail("the kernel is a hypervisor (ARM_HYPERVISOR_SUPPORT), the boot loader enters kernels of EL1: configure seL4 with KernelArmHypervisorSupport=OFF")
+    endif()
+    _sel4_prefix_option(value "${kernel}" ARM_TLS_REG_TPIDRURO)
+    if(value)
+        _sel4_prefix_fail("the kernel keeps the thread pointer in TPIDRRO_EL0 (ARM_TLS_REG_TPIDRURO), AArch64 programs use TPIDR_EL0: configure seL4 with KernelArmTLSReg=tpidru")
+    endif()
+    _sel4_prefix_option(value "${kernel}" IPC_BUF_TPIDRURW)
+    if(value)
+        _sel4_prefix_fail("the kernel keeps the IPC buffer's address in TPIDR_EL0 (IPC_BUF_TPIDRURW), the C library needs that register: configure seL4 with IPC_BUF_GLOBALS_FRAME")
+    endif()
+    _sel4_prefix_option(value "${kernel}" HAVE_FPU)
+    if(NOT value)
+        _sel4_prefix_fail("the kernel does not switch the FPU (HAVE_FPU is off), AArch64 programs use it: configure seL4 with KernelHaveFPU=ON")
+    endif()
+    _sel4_prefix_option(value "${libsel4}" LIB_SEL4_USE_THREAD_LOCALS)
+    if(NOT value STREQUAL "" AND NOT value)
+        _sel4_prefix_fail("libsel4's __sel4_ipc_buffer is one variable for all threads (LIB_SEL4_USE_THREAD_LOCALS is off): configure seL4 with LibSel4UseThreadLocals=ON")
+    endif()
+endfunction()
+
+function(_sel4_prefix_check_platform)
+    set(file "support/platform_gen.json")
+    _sel4_prefix_read_json(platform "${file}")
+    string(JSON count ERROR_VARIABLE error LENGTH "${platform}" memory)
+    if(error OR count EQUAL 0)
+        _sel4_prefix_fail("${file} lists no memory: install the kernel again")
+    endif()
+endfunction()
+
+function(check_sel4_prefix dir)
+    set(either "set SEL4_PREFIX to an installed seL4, or leave it empty to have the one in kernel/ built")
+    if(dir STREQUAL "")
+        _sel4_prefix_fail("no folder is named: ${either}")
+    endif()
+    if(NOT IS_DIRECTORY "${dir}")
+        _sel4_prefix_fail("there is no such folder: ${either}")
+    endif()
+    file(GLOB any "${dir}/*")
+    if(NOT any)
+        _sel4_prefix_fail("the folder is empty: ${either}")
+    endif()
+    foreach(file
+            bin/kernel.elf
+            libsel4/include/sel4/sel4.h
+            libsel4/include/kernel/gen_config.h libsel4/include/kernel/gen_config.json
+            libsel4/include/sel4/gen_config.h libsel4/include/sel4/gen_config.json
+            libsel4/include/interfaces/sel4_client.h
+            libsel4/include/interfaces/object-api.xml
+            libsel4/include/interfaces/object-api-arch.xml
+            libsel4/include/interfaces/object-api-sel4-arch.xml
+            support/platform_gen.json)
+        if(NOT EXISTS "${dir}/${file}")
+            _sel4_prefix_fail("${file} is missing: install the kernel again (ninja install of seL4 13 or newer), or ${either}")
+        endif()
+    endforeach()
+    _sel4_prefix_check_elf()
+    _sel4_prefix_check_config()
+    _sel4_prefix_check_platform()
+endfunction()
