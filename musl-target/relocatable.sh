@@ -29,6 +29,13 @@ work=$(mktemp -d "$object.XXXXXX" 2>/dev/null) || fail "cannot write beside $obj
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
+# run TOOL ARGUMENTS...: fails with the first line that the tool prints. Kept in a variable, since the disk may be full.
+run() {
+    tool=$cross$1
+    shift
+    said=$("$tool" "$@" 2>&1) || fail "$archive: $(echo "$said" | head -n 1)"
+}
+
 sed 's/#.*//; s/[[:space:]]//g; /^$/d' "$symbols" >"$work/list"
 grep -v '^?' "$work/list" >"$work/keep" || fail "$symbols names no symbol to keep"
 sed -n 's/^?//p' "$work/list" | sort -u >"$work/open"
@@ -37,15 +44,12 @@ sed -n 's/^?//p' "$work/list" | sort -u >"$work/open"
 # that name is local, and the final link would throw away one of two that only look alike.
 set --
 while read -r name; do set -- "$@" -u "$name"; done <"$work/keep"
-"${cross}ld" -r --gc-sections --force-group-allocation "$@" --whole-archive "$archive" -o "$work/linked.o" \
-    >"$work/log" 2>&1 || fail "$archive does not link: $(head -n 1 "$work/log")"
+run ld -r --gc-sections --force-group-allocation "$@" --whole-archive "$archive" -o "$work/linked.o"
 # Bitcode for link-time optimisation comes with the standard library, and is of no use in a finished object: nm would even
 # take the object for nothing but bitcode. Undefined names that only left-out sections used are still in the symbol table.
-"${cross}objcopy" -R .llvmbc -R .llvmcmd "$work/linked.o" "$work/plain.o" >"$work/log" 2>&1 ||
-    fail "$archive: $(head -n 1 "$work/log")"
+run objcopy -R .llvmbc -R .llvmcmd "$work/linked.o" "$work/plain.o"
 "${cross}nm" --undefined-only -P "$work/plain.o" | awk '{ print $1 }' >"$work/used"
-"${cross}objcopy" --strip-unneeded-symbols="$work/used" --keep-global-symbols="$work/keep" "$work/plain.o" "$work/object.o" \
-    >"$work/log" 2>&1 || fail "$archive: $(head -n 1 "$work/log")"
+run objcopy --strip-unneeded-symbols="$work/used" --keep-global-symbols="$work/keep" "$work/plain.o" "$work/object.o"
 
 "${cross}nm" --defined-only --extern-only -P "$work/object.o" | awk '{ print $1 }' | sort -u >"$work/defined"
 missing=$(sort -u "$work/keep" | comm -23 - "$work/defined" | tr '\n' ' ')

@@ -56,7 +56,7 @@ refused "a name that is not defined" 'entry\nmissing\n?from_outside\n' lib.a "li
 refused "an empty list" '# nothing\n' lib.a "names no symbol to keep"
 refused "no library" 'entry\n' none.a "no such library: none.a"
 echo 'not a library' >text.a
-refused "not a library" 'entry\n' text.a "text.a does not link: "
+refused "not a library" 'entry\n' text.a "text.a: "
 is "nothing is left over" "$(ls -d out.o.* 2>/dev/null)" ""
 
 echo "$passed passed, $failed failed"
