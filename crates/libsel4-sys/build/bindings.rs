@@ -8,6 +8,7 @@ use bindgen::callbacks::{IntKind, MacroParsingBehavior, ParseCallbacks};
 use bindgen::{Builder, EnumVariation, RustEdition};
 
 use crate::cfgs::Names;
+use crate::comments;
 use crate::prefix::Prefix;
 
 /// What one run of bindgen left in `OUT_DIR`.
@@ -75,6 +76,9 @@ pub fn generate(prefix: &Prefix, out: &Path) -> Result<Generated, String> {
         .blocklist_var("seL4_.*_Msg")
         // A static constant in a header has no symbol; this one is a deprecated name of seL4_NotificationObject.
         .blocklist_var("seL4_AsyncEndpointObject")
+        // Defined in a C source of libsel4 that brings a `__sel4_ipc_buffer` of its own. The kernel hands BootInfo to the
+        // root task in a register, which is where start-up takes it from.
+        .blocklist_function("seL4_InitBootInfo|seL4_GetBootInfo")
         // Inner halves of value macros (see `header_text`).
         .blocklist_function("libsel4_sys_.*")
         // Compile-time assertions and padding, of no use to a caller.
@@ -91,9 +95,27 @@ pub fn generate(prefix: &Prefix, out: &Path) -> Result<Generated, String> {
     Ok(Generated { rust, c: wrappers, names })
 }
 
+/// How libsel4 is included, without a need for more than the thread's IPC buffer.
+///
+/// - seL4_DebugNameThread copies a name with the C library's strcpy, which the code below the C library does not have.
+/// - A kernel that puts error texts into the IPC buffer has invocations ask a variable whether to print them.
+const INCLUDE: &str = "\
+static inline char *libsel4_sys_strcpy(char *to, const char *from)
+{
+    for (char *next = to; (*next++ = *from++) != 0;) { }
+    return to;
+}
+#define strcpy libsel4_sys_strcpy
+#include <sel4/sel4.h>
+#undef strcpy
+#ifdef CONFIG_KERNEL_INVOCATION_REPORT_ERROR_IPC
+__attribute__((weak)) __thread char __sel4_print_error;
+#endif
+";
+
 /// The header that both compilers read.
 fn header_text(values: &ValueMacros) -> String {
-    let mut text = String::from("#include <sel4/sel4.h>\n");
+    let mut text = INCLUDE.to_owned();
     for (condition, header) in FURTHER_HEADERS {
         text += &format!("#if {condition} && __has_include(<{header}>)\n#include <{header}>\n#endif\n");
     }
@@ -183,6 +205,10 @@ impl ParseCallbacks for Style {
             _ if value < 0 => IntKind::Long,
             _ => IntKind::Custom { name: "seL4_Word", is_signed: false },
         })
+    }
+
+    fn process_comment(&self, comment: &str) -> Option<String> {
+        Some(comments::to_markdown(comment))
     }
 }
 

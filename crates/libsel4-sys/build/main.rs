@@ -5,6 +5,7 @@
 
 mod bindings;
 mod cfgs;
+mod comments;
 mod prefix;
 mod wrappers;
 

@@ -32,7 +32,8 @@ impl Prefix {
         }
     }
 
-    fn open(folder: &Path) -> Result<Self, String> {
+    /// The prefix in `folder`, if it is one.
+    pub fn open(folder: &Path) -> Result<Self, String> {
         let refuse = |why: String| format!("{SETTING}={}: {why}", folder.display());
         // Relative names would be taken from this crate's folder, not from where the user stands.
         if !folder.is_absolute() {
