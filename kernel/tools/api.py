@@ -15,6 +15,8 @@ import sys
 import xml.dom.minidom
 from pathlib import Path
 
+import step
+
 # The three descriptions of objects, in the order in which their invocations are numbered, and the names under which
 # current seL4 installs them.
 INTERFACES = (
@@ -87,7 +89,7 @@ def invocations(enum, first, methods, last, before=(), after=()):
     lines = [] if first else ["    InvalidInvocation,"]
     for i, (name, condition) in enumerate(methods):
         if i == 0 and first and condition:
-            sys.exit(f"kernel: {name} is the first label of its enum and must not be conditional")
+            step.fail(f"{name} is the first label of its enum and must not be conditional")
         start = f" = {first}" if i == 0 and first else ""
         lines += guarded(condition, [f"    {name}{start},"])
     return "\n".join(["#pragma once", *before, f"enum {enum} {{", *lines, f"    {last}", "};", *after, ""])
@@ -128,4 +130,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

@@ -16,6 +16,8 @@ import types
 import warnings
 from pathlib import Path
 
+import step
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -50,4 +52,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

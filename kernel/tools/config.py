@@ -12,6 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
+import step
+
 # Booleans of current seL4 that 5.0.0 on this platform answers with "no".
 ABSENT = """ARM_HYPERVISOR_SUPPORT KERNEL_MCS ENABLE_SMP_SUPPORT ARM_SMMU TK1_SMMU ARM_GIC_V3_SUPPORT
 HARDWARE_DEBUG_API VERIFICATION_BUILD BINARY_VERIFICATION_BUILD DANGEROUS_CODE_INJECTION
@@ -137,4 +139,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

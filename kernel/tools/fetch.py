@@ -13,14 +13,11 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import step
+
 PACKAGE = "sel4-sys"
-
-
-def fail(text):
-    sys.exit(f"kernel: {text}")
 
 
 def digest(tree):
@@ -46,23 +43,22 @@ def working_cargo(candidates):
         if probe.returncode == 0:
             return cargo
         said = probe.stderr.strip().splitlines()[-1] if probe.stderr.strip() else f"exit code {probe.returncode}"
-    fail(f"no cargo works ({said or 'none found'}): install Debian's package cargo or rustup, or set KERNEL_CARGO")
+    step.fail(f"no cargo works ({said or 'none found'}): install Debian's package cargo or rustup, or set KERNEL_CARGO")
 
 
 def explain(said):
     """cargo's own message as one line, with what mends it."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    reason = next((line for line in lines if line.startswith("error")), lines[-1] if lines else "no message")
     low = said.lower()
+    if "no space left" in low:
+        return step.NO_SPACE
     if "checksum" in low:
         return ("the checksum of the package does not match kernel/source/Cargo.lock: "
                 "restore that file, or clear cargo's registry cache")
+    if "--locked was passed" in low:
+        return "kernel/source/Cargo.lock does not fit its Cargo.toml: restore both"
     if any(word in low for word in ("resolve host", "network", "spurious", "timed out", "connect", "offline")):
-        return f"the package registry cannot be reached ({reason}): check the network, or cargo's source settings"
-    if "--locked" in low or "lock file" in low:
-        return f"kernel/source/Cargo.lock does not fit its Cargo.toml ({reason}): restore both"
-    if "no space left" in low:
-        return f"no space left in the build folder ({reason})"
+        return f"the package registry cannot be reached ({lines[-1]}): check the network, or cargo's source settings"
     return f"cargo vendor failed: {' | '.join(lines[-4:])}"
 
 
@@ -82,17 +78,17 @@ def main():
         [cargo, "vendor", "--locked", "--manifest-path", args.manifest.name, os.path.abspath(new)],
         cwd=args.manifest.resolve().parent, capture_output=True, text=True)
     if run.returncode != 0:
-        fail(explain(run.stderr))
+        step.fail(explain(run.stderr))
     package = new / PACKAGE
     if not (package / "seL4" / "VERSION").is_file():
-        fail(f"cargo vendor gave no {PACKAGE}/seL4: cargo's source settings replace the registry by something else")
+        step.fail(f"cargo vendor gave no {PACKAGE}/seL4: cargo's source settings replace the registry by something else")
     found, wanted = digest(package), args.digest.read_text().split()[0]
     if found != wanted:
-        fail(f"the unpacked source of {PACKAGE} was changed (digest {found[:16]}..., expected {wanted[:16]}...): "
+        step.fail(f"the unpacked source of {PACKAGE} was changed (digest {found[:16]}..., expected {wanted[:16]}...): "
              f"remove its folder from cargo's registry cache")
     shutil.rmtree(args.out, ignore_errors=True)
     new.rename(args.out)
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

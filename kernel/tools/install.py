@@ -10,6 +10,8 @@ again because of another. What the prefix has and should not have is removed.
 import argparse
 from pathlib import Path
 
+import step
+
 # libsel4's folders of headers that are one include folder when installed.
 HEADERS = ("include", "arch_include/arm", "sel4_arch_include/aarch64", "sel4_plat_include/zynqmp")
 SUFFIXES = (".h", ".json", ".xsd")
@@ -51,4 +53,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

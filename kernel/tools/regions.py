@@ -9,12 +9,9 @@ The header is the kernel's. DIR gets platform_gen.json and platform_gen.yaml as 
 """
 import argparse
 import json
-import sys
 from pathlib import Path
 
-
-def fail(text):
-    sys.exit(f"kernel: {text}")
+import step
 
 
 def read(path):
@@ -24,15 +21,15 @@ def read(path):
     devices = [(r["name"], int(r["start"], 16), int(r["start"], 16) + int(r["size"], 16)) for r in data["devices"]]
     for regions in (memory, devices):
         if regions != sorted(regions, key=lambda r: r[1]):
-            fail(f"{path}: regions are not in ascending order")
+            step.fail(f"{path}: regions are not in ascending order")
     every = sorted(memory + devices, key=lambda r: r[1])
     for (a, _, a_end), (b, b_start, _) in zip(every, every[1:]):
         if b_start < a_end:
-            fail(f"{path}: {a} and {b} overlap")
+            step.fail(f"{path}: {a} and {b} overlap")
     for name, start, end in devices:
         size = end - start
         if size & (size - 1) or size < 4096 or start % size:
-            fail(f"{path}: device {name} is not a power of two of at least a page, aligned to itself")
+            step.fail(f"{path}: device {name} is not a power of two of at least a page, aligned to itself")
     return memory, devices
 
 
@@ -65,4 +62,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Make the kernel's source tree: upstream's files, our platform's files on top, then our patches in order.
 
-    tree.py --upstream DIR/seL4 --overlay DIR --patches DIR --out DIR [--without NAME]
+    tree.py --upstream DIR/seL4 --overlay DIR --patches DIR --out DIR --program patch [--without NAME]
 
 --without leaves one patch out, which is how a test shows that it fails without that patch. DIR is replaced as a whole
 at the end, so that a broken run leaves nothing half done.
@@ -10,12 +10,9 @@ at the end, so that a broken run leaves nothing half done.
 import argparse
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-
-def fail(text):
-    sys.exit(f"kernel: {text}")
+import step
 
 
 def main():
@@ -24,15 +21,14 @@ def main():
     parser.add_argument("--overlay", type=Path, required=True)
     parser.add_argument("--patches", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--program", required=True)
     parser.add_argument("--without", default="")
     args = parser.parse_args()
 
-    if shutil.which("patch") is None:
-        fail("the program patch is missing: install Debian's package patch")
     patches = sorted(args.patches.glob("*.patch"))
     left_out = [p for p in patches if args.without and args.without in p.name]
     if args.without and len(left_out) != 1:
-        fail(f"KERNEL_WITHOUT_PATCH={args.without} names {len(left_out)} patches of kernel/patches, it must name one")
+        step.fail(f"KERNEL_WITHOUT_PATCH={args.without} names {len(left_out)} patches of kernel/patches, it must name one")
 
     new = args.out.with_name(args.out.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
@@ -41,13 +37,13 @@ def main():
     for path in patches:
         if path in left_out:
             continue
-        run = subprocess.run(["patch", "--batch", "--forward", "--fuzz=0", "--silent", "-p1", "-i", str(path.resolve())],
+        run = subprocess.run([args.program, "--batch", "--forward", "--fuzz=0", "--silent", "-p1", "-i", str(path.resolve())],
                              cwd=new, capture_output=True, text=True)
         if run.returncode != 0:
-            fail(f"kernel/patches/{path.name} does not apply: {' '.join(run.stdout.split())}{' '.join(run.stderr.split())}")
+            step.fail(f"kernel/patches/{path.name} does not apply: {' '.join(run.stdout.split())}{' '.join(run.stderr.split())}")
     shutil.rmtree(args.out, ignore_errors=True)
     new.rename(args.out)
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)
