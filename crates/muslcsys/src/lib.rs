@@ -1,2 +1,70 @@
-//! Skeleton.
-#![no_std]
+//! Linux's system calls on seL4 objects: what stands behind muslc's `__sysinfo`.
+//!
+//! A program's `write` is a call of musl's, which is a call of [`table`]'s function for the number 64: a function call in the
+//! caller's thread and address space, no message to a server. Rules that hold everywhere here:
+//!
+//! - **Nothing calls up.** No function of muslc is used, and no memory of its heap: see [`heap`].
+//! - **Waiting is seL4's.** A thread waits on its own notification; locks are held for bounded steps and never across a wait: see
+//!   [`sync`], which also has the lock order.
+//! - **A pointer in an argument is a claim.** Only [`uaccess`] turns it into access, and a bad one is −EFAULT.
+//! - **Errors are Linux's**, and change nothing.
+//!
+//! # Navigating
+//! | module | what it is |
+//! |---|---|
+//! | [`arch`] | the few lines of assembly: entry from the kernel, from muslc, into a new thread |
+//! | [`start`] | from BootInfo to muslc's `_start`: objects, threads of our own, stack with argv, envp, auxv |
+//! | [`table`] | number to function: the one list of what exists |
+//! | [`object`] | memory and capabilities: who owns what |
+//! | [`mm`] | the address space: mmap and its kin, page faults |
+//! | [`thread`] | clone, exit, futex, identity, scheduling |
+//! | [`signal`] | what is done with signals |
+//! | [`time`] | clocks, sleeping, the deadline queue |
+//! | [`fs`] | descriptors and the console |
+//! | [`random`] | getrandom |
+//! | [`fault`] | the thread that answers faults |
+//! | [`platform`] | everything that knows a register address |
+//!
+//! The modules with plain logic (`mm::areas`, `object::pool`, `thread::futex`, `time::deadlines`, `sync`) know no kernel and are tested on
+//! the host; the others exist only for targets of vendor `sel4`.
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_vendor = "sel4", feature(macro_metavar_expr_concat))]
+
+extern crate alloc;
+
+pub mod errno;
+#[cfg(any(target_vendor = "sel4", test))]
+pub mod heap;
+pub mod mm;
+pub mod object;
+pub mod sync;
+pub mod table;
+pub mod thread;
+pub mod time;
+
+#[cfg(target_vendor = "sel4")]
+pub mod arch;
+#[cfg(target_vendor = "sel4")]
+pub mod fault;
+#[cfg(target_vendor = "sel4")]
+pub mod fs;
+#[cfg(target_vendor = "sel4")]
+pub mod platform;
+#[cfg(target_vendor = "sel4")]
+pub mod program;
+#[cfg(target_vendor = "sel4")]
+pub mod random;
+#[cfg(target_vendor = "sel4")]
+pub mod sel4;
+#[cfg(target_vendor = "sel4")]
+pub mod signal;
+#[cfg(target_vendor = "sel4")]
+pub mod start;
+#[cfg(target_vendor = "sel4")]
+pub mod uaccess;
+
+#[cfg(target_vendor = "sel4")]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    fault::defect(format_args!("{info}"))
+}

@@ -1,0 +1,95 @@
+//! The assembly, and the registers that Rust reads itself. The only architecture is AArch64.
+
+use crate::thread::{KSTACK_OFFSET, RECORD_OFFSET, USER_FRAME_OFFSET};
+use core::arch::{asm, global_asm};
+
+global_asm!(include_str!("aarch64/start.S"));
+global_asm!(
+    include_str!("aarch64/entry.S"),
+    THREAD_OFFSET = const RECORD_OFFSET,
+    THREAD_KSTACK = const KSTACK_OFFSET,
+    THREAD_USER_FRAME = const USER_FRAME_OFFSET,
+);
+global_asm!(include_str!("aarch64/uaccess.S"));
+global_asm!(include_str!("aarch64/musl.S"), NR_EXIT_UNMAP = const crate::table::EXIT_UNMAP);
+
+unsafe extern "C" {
+    fn muslcsys_thread_entry();
+    fn muslcsys_service_entry();
+    fn muslcsys_entry();
+    static mut boot_tls_word: usize;
+}
+
+/// Where a thread of the program starts.
+pub fn thread_entry() -> usize {
+    muslcsys_thread_entry as *const () as usize
+}
+
+/// Where a thread of `muslcsys`'s own starts.
+pub fn service_entry() -> usize {
+    muslcsys_service_entry as *const () as usize
+}
+
+/// What muslc's `__sysinfo` points to.
+pub fn entry() -> usize {
+    muslcsys_entry as *const () as usize
+}
+
+/// Says where the initial thread's IPC buffer lies: the word that `__sel4_ipc_buffer` stands for until muslc has set up TLS, and
+/// that it is initialised from then (entry.S).
+pub fn set_boot_ipc_buffer(address: usize) {
+    // SAFETY: start-up alone runs.
+    unsafe { (&raw mut boot_tls_word).write_volatile(address) };
+}
+
+/// The virtual counter (CNTVCT_EL0; Arm ARM D19.12), not read ahead of what comes before.
+#[inline]
+pub fn virtual_counter() -> u64 {
+    let ticks;
+    // SAFETY: reads a register that the loader, or the kernel's configuration, opened to EL0.
+    unsafe { asm!("isb", "mrs {}, cntvct_el0", out(reg) ticks, options(nostack, nomem, preserves_flags)) };
+    ticks
+}
+
+/// The physical counter.
+pub fn physical_counter() -> u64 {
+    let ticks;
+    // SAFETY: as above.
+    unsafe { asm!("isb", "mrs {}, cntpct_el0", out(reg) ticks, options(nostack, nomem, preserves_flags)) };
+    ticks
+}
+
+/// Ticks of the counters in a second (CNTFRQ_EL0).
+pub fn counter_frequency() -> u64 {
+    let hz;
+    // SAFETY: reads a register.
+    unsafe { asm!("mrs {}, cntfrq_el0", out(reg) hz, options(nostack, nomem, preserves_flags)) };
+    hz
+}
+
+/// Has the physical timer raise its interrupt when the physical counter reaches `ticks`.
+pub fn set_physical_timer(ticks: u64) {
+    // SAFETY: sets this core's timer, which is the program's: start-up has checked that EL0 may.
+    unsafe { asm!("msr cntp_cval_el0, {}", "msr cntp_ctl_el0, {}", in(reg) ticks, in(reg) 1u64, options(nostack, nomem)) };
+}
+
+/// Stops the physical timer.
+pub fn stop_physical_timer() {
+    // SAFETY: as above.
+    unsafe { asm!("msr cntp_ctl_el0, xzr", options(nostack, nomem)) };
+}
+
+/// The size in bytes of what one DC ZVA clears, or 0 if EL0 may not use it (DCZID_EL0).
+pub fn zva_bytes() -> usize {
+    let id: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mrs {}, dczid_el0", out(reg) id, options(nostack, nomem, preserves_flags)) };
+    if id & 0x10 != 0 { 0 } else { 4 << (id & 0xf) }
+}
+
+/// Asks the emulator or debugger that runs the machine for a service (Arm semihosting, AArch64: HLT 0xF000). Only where the image
+/// says that one listens: elsewhere the instruction faults.
+pub fn semihosting(operation: u32, block: &[u64; 2]) {
+    // SAFETY: the block is what the operation reads.
+    unsafe { asm!("hlt #0xf000", inout("w0") operation => _, in("x1") block.as_ptr(), options(nostack)) };
+}

@@ -1,0 +1,402 @@
+//! The address space as a map of areas: what the program asked for, whether or not a frame stands behind it yet.
+//!
+//! Plain data without a kernel, so that it runs on the host. Addresses are multiples of [`PAGE`]; ranges are half open.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use bitflags::bitflags;
+use core::ops::Range;
+
+/// Bytes of a page.
+pub const PAGE: usize = 4096;
+
+bitflags! {
+    /// What the program may do with an area, and what is remembered of it.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Attributes: u8 {
+        /// Data may be read.
+        const READ = 1;
+        /// Data may be written.
+        const WRITE = 2;
+        /// Instructions may be fetched.
+        const EXECUTE = 4;
+        /// Its pages are counted as promised memory. Once counted, always: its frames may hold data.
+        const CHARGED = 8;
+        /// Only small pages: the program sets it up piece by piece (a thread's stack) or asked for it.
+        const SMALL_PAGES = 16;
+        /// Being torn down: nobody's any more, but its addresses are not yet free.
+        const DYING = 32;
+    }
+}
+
+impl Attributes {
+    /// The three permissions alone.
+    pub fn access(self) -> Self {
+        self & (Self::READ | Self::WRITE | Self::EXECUTE)
+    }
+}
+
+/// A range of addresses with the same attributes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Area {
+    /// Its first address.
+    pub start: usize,
+    /// The first address behind it.
+    pub end: usize,
+    /// What it is.
+    pub attributes: Attributes,
+}
+
+impl Area {
+    /// Number of its pages.
+    pub fn pages(&self) -> usize {
+        (self.end - self.start) / PAGE
+    }
+}
+
+/// There is no room: for the addresses asked for, or for the memory promised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// All areas, the gaps between them, and the count of promised pages.
+pub struct Areas {
+    /// By start; areas do not overlap.
+    map: BTreeMap<usize, (usize, Attributes)>,
+    /// Gaps of the range that addresses are chosen from, by start, and again by length.
+    gaps: BTreeMap<usize, usize>,
+    gaps_by_length: BTreeSet<(usize, usize)>,
+    chosen_from: Range<usize>,
+    charged: usize,
+    limit: usize,
+}
+
+impl Areas {
+    /// No areas; addresses are chosen from `chosen_from`, and up to `limit` pages are promised.
+    pub fn new(chosen_from: Range<usize>, limit: usize) -> Self {
+        let mut areas = Self {
+            map: BTreeMap::new(),
+            gaps: BTreeMap::new(),
+            gaps_by_length: BTreeSet::new(),
+            chosen_from: chosen_from.clone(),
+            charged: 0,
+            limit,
+        };
+        areas.add_gap(chosen_from);
+        areas
+    }
+
+    /// Pages promised.
+    pub fn charged(&self) -> usize {
+        self.charged
+    }
+
+    /// Pages that can be promised.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Number of areas.
+    pub fn count(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Counts pages that no area holds: the kernel objects of a thread.
+    ///
+    /// # Errors
+    /// [`Full`] if so many cannot be promised; nothing is counted then.
+    pub fn charge(&mut self, pages: usize) -> Result<(), Full> {
+        if pages > self.limit.saturating_sub(self.charged) {
+            return Err(Full);
+        }
+        self.charged += pages;
+        Ok(())
+    }
+
+    /// Takes back a count of [`Areas::charge`].
+    pub fn uncharge(&mut self, pages: usize) {
+        self.charged = self.charged.checked_sub(pages).expect("more pages given back than were promised");
+    }
+
+    /// The area that holds `address`.
+    pub fn find(&self, address: usize) -> Option<Area> {
+        let (&start, &(end, attributes)) = self.map.range(..=address).next_back()?;
+        (address < end).then_some(Area { start, end, attributes })
+    }
+
+    /// The first area that ends behind `address`.
+    pub fn next(&self, address: usize) -> Option<Area> {
+        self.find(address).or_else(|| {
+            let (&start, &(end, attributes)) = self.map.range(address..).next()?;
+            Some(Area { start, end, attributes })
+        })
+    }
+
+    /// Whether every address of the range lies in an area that is alive.
+    pub fn covers(&self, range: Range<usize>) -> bool {
+        let mut at = range.start;
+        while at < range.end {
+            match self.find(at) {
+                Some(area) if !area.attributes.contains(Attributes::DYING) => at = area.end,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Whether no address of the range lies in an area.
+    pub fn is_free(&self, range: Range<usize>) -> bool {
+        self.next(range.start).is_none_or(|area| area.start >= range.end)
+    }
+
+    /// Chooses a free range of `length` bytes, a multiple of [`PAGE`], at a multiple of `align`: the shortest gap that fits.
+    pub fn choose(&self, length: usize, align: usize) -> Option<usize> {
+        let fits = |&(gap, start): &(usize, usize)| {
+            let aligned = start.next_multiple_of(align);
+            (aligned + length <= start + gap).then_some(aligned)
+        };
+        // A gap this long holds an aligned range whatever its start; shorter ones are looked at one by one, but not many:
+        // they are the ones within one alignment of the length.
+        let sure = (length + align - PAGE, 0);
+        let near = self.gaps_by_length.range((length, 0)..sure).take(64).find_map(fits);
+        near.or_else(|| self.gaps_by_length.range(sure..).next().and_then(fits))
+    }
+
+    /// Adds an area on free addresses, joined with its neighbours where they are alike.
+    ///
+    /// # Errors
+    /// [`Full`] if its pages would be charged and cannot be promised; nothing has changed then.
+    pub fn insert(&mut self, area: Area) -> Result<(), Full> {
+        debug_assert!(self.is_free(area.start..area.end));
+        if area.attributes.contains(Attributes::CHARGED) {
+            self.charge(area.pages())?;
+        }
+        self.take_gap(area.start..area.end);
+        self.put(area);
+        Ok(())
+    }
+
+    /// Takes the first piece of the range that an area covers out of the map; its addresses are free afterwards.
+    pub fn remove_first(&mut self, range: Range<usize>) -> Option<Area> {
+        let piece = self.cut_first(range)?;
+        if piece.attributes.contains(Attributes::CHARGED) {
+            self.uncharge(piece.pages());
+        }
+        self.add_gap(piece.start..piece.end);
+        Some(piece)
+    }
+
+    /// The first dying piece of the range.
+    pub fn first_dying(&self, range: Range<usize>) -> Option<Area> {
+        let mut at = range.start;
+        loop {
+            let area = self.next(at).filter(|area| area.start < range.end)?;
+            if area.attributes.contains(Attributes::DYING) {
+                return Some(Area { start: area.start.max(range.start), end: area.end.min(range.end), ..area });
+            }
+            at = area.end;
+        }
+    }
+
+    /// Changes the attributes of the areas that cover the range: `change` gives the new ones from the old ones.
+    /// Pages that become charged are counted.
+    ///
+    /// # Errors
+    /// [`Full`] if they cannot be promised; nothing has changed then.
+    pub fn change(&mut self, range: Range<usize>, change: impl Fn(Attributes) -> Attributes) -> Result<(), Full> {
+        let mut more = 0;
+        let mut at = range.start;
+        while let Some(area) = self.next(at).filter(|area| area.start < range.end) {
+            let new = change(area.attributes);
+            if new.contains(Attributes::CHARGED) && !area.attributes.contains(Attributes::CHARGED) {
+                more += (area.end.min(range.end) - area.start.max(range.start)) / PAGE;
+            }
+            at = area.end;
+        }
+        self.charge(more)?;
+        let mut at = range.start;
+        while let Some(piece) = self.cut_first(at..range.end) {
+            let attributes = change(piece.attributes);
+            self.put(Area { attributes, ..piece });
+            at = piece.end;
+        }
+        Ok(())
+    }
+
+    /// Cuts the first piece of the range that an area covers out of the map, leaving its addresses unaccounted for.
+    fn cut_first(&mut self, range: Range<usize>) -> Option<Area> {
+        let area = self.next(range.start).filter(|area| area.start < range.end)?;
+        let piece = Area {
+            start: area.start.max(range.start),
+            end: area.end.min(range.end),
+            attributes: area.attributes,
+        };
+        self.map.remove(&area.start);
+        if area.start < piece.start {
+            self.map.insert(area.start, (piece.start, area.attributes));
+        }
+        if piece.end < area.end {
+            self.map.insert(piece.end, (area.end, area.attributes));
+        }
+        Some(piece)
+    }
+
+    fn put(&mut self, mut area: Area) {
+        if let Some((&start, &(end, attributes))) = self.map.range(..area.start).next_back()
+            && end == area.start
+            && attributes == area.attributes
+        {
+            area.start = start;
+        }
+        if let Some(&(end, attributes)) = self.map.get(&area.end)
+            && attributes == area.attributes
+        {
+            self.map.remove(&area.end);
+            area.end = end;
+        }
+        self.map.insert(area.start, (area.end, area.attributes));
+    }
+
+    fn add_gap(&mut self, range: Range<usize>) {
+        let (mut start, mut end) = (range.start.max(self.chosen_from.start), range.end.min(self.chosen_from.end));
+        if start >= end {
+            return;
+        }
+        if let Some((&before, &length)) = self.gaps.range(..start).next_back()
+            && before + length == start
+        {
+            self.drop_gap(before, length);
+            start = before;
+        }
+        if let Some(&length) = self.gaps.get(&end) {
+            self.drop_gap(end, length);
+            end += length;
+        }
+        self.gaps.insert(start, end - start);
+        self.gaps_by_length.insert((end - start, start));
+    }
+
+    fn take_gap(&mut self, range: Range<usize>) {
+        let (start, end) = (range.start.max(self.chosen_from.start), range.end.min(self.chosen_from.end));
+        if start >= end {
+            return;
+        }
+        let (&gap, &length) = self.gaps.range(..=start).next_back().expect("a free range lies in a gap");
+        self.drop_gap(gap, length);
+        self.add_gap(gap..start);
+        self.add_gap(end..gap + length);
+    }
+
+    fn drop_gap(&mut self, start: usize, length: usize) {
+        self.gaps.remove(&start);
+        self.gaps_by_length.remove(&(length, start));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RANGE: Range<usize> = 16 * PAGE..80 * PAGE;
+    const RW: Attributes = Attributes::READ.union(Attributes::WRITE).union(Attributes::CHARGED);
+
+    fn area(first: usize, pages: usize, attributes: Attributes) -> Area {
+        Area { start: first * PAGE, end: (first + pages) * PAGE, attributes }
+    }
+
+    #[test]
+    fn a_hole_splits_and_filling_it_joins() {
+        let mut areas = Areas::new(RANGE, 1000);
+        areas.insert(area(20, 10, RW)).unwrap();
+        assert_eq!(areas.remove_first(24 * PAGE..26 * PAGE), Some(area(24, 2, RW)));
+        assert_eq!((areas.count(), areas.charged()), (2, 8));
+        assert!(!areas.covers(20 * PAGE..30 * PAGE) && areas.is_free(24 * PAGE..26 * PAGE));
+        areas.insert(area(24, 2, RW)).unwrap();
+        assert_eq!((areas.count(), areas.charged()), (1, 10));
+        assert!(areas.covers(20 * PAGE..30 * PAGE));
+    }
+
+    #[test]
+    fn promises_end_at_the_limit_and_change_nothing() {
+        let mut areas = Areas::new(RANGE, 10);
+        areas.insert(area(20, 6, RW)).unwrap();
+        assert_eq!(areas.insert(area(40, 5, RW)), Err(Full));
+        assert!(areas.is_free(40 * PAGE..45 * PAGE));
+        areas.insert(area(40, 5, Attributes::empty())).unwrap();
+        assert_eq!(areas.change(40 * PAGE..45 * PAGE, |_| RW), Err(Full));
+        assert_eq!(areas.find(41 * PAGE).unwrap().attributes, Attributes::empty());
+        areas.change(40 * PAGE..44 * PAGE, |_| RW).unwrap();
+        assert_eq!(areas.charged(), 10);
+    }
+
+    #[test]
+    fn dying_addresses_are_nobodys_and_not_free() {
+        let mut areas = Areas::new(RANGE, 1000);
+        areas.insert(area(20, 8, RW)).unwrap();
+        areas.change(22 * PAGE..40 * PAGE, |old| old | Attributes::DYING).unwrap();
+        let dying = areas.first_dying(20 * PAGE..24 * PAGE);
+        assert_eq!(dying, Some(area(22, 2, RW | Attributes::DYING)));
+        assert!(areas.covers(20 * PAGE..22 * PAGE));
+        areas.change(20 * PAGE..28 * PAGE, |old| old | Attributes::DYING).unwrap();
+        assert!(!areas.covers(20 * PAGE..21 * PAGE) && !areas.is_free(20 * PAGE..21 * PAGE));
+        while areas.remove_first(20 * PAGE..28 * PAGE).is_some() {}
+        assert_eq!((areas.charged(), areas.choose(64 * PAGE, PAGE)), (0, Some(RANGE.start)));
+    }
+
+    #[test]
+    fn an_aligned_choice_is_aligned() {
+        let mut areas = Areas::new(RANGE, 1000);
+        areas.insert(area(16, 1, RW)).unwrap();
+        assert_eq!(areas.choose(8 * PAGE, 16 * PAGE), Some(32 * PAGE));
+        assert_eq!(areas.choose(48 * PAGE, 16 * PAGE), Some(32 * PAGE));
+        assert_eq!(areas.choose(64 * PAGE, PAGE), None);
+    }
+
+    proptest! {
+        /// The map against a plain array of pages.
+        #[test]
+        fn as_an_array_of_pages(ops in prop::collection::vec((0u8..4, 16usize..80, 1usize..20, 0u8..4), 1..200)) {
+            let mut areas = Areas::new(RANGE, usize::MAX / 2);
+            let mut model = [None::<Attributes>; 100];
+            for (op, first, pages, kind) in ops {
+                let attributes = [Attributes::empty(), Attributes::READ | Attributes::CHARGED, RW, Attributes::EXECUTE | Attributes::CHARGED][kind as usize];
+                let pages = pages.min(80 - first);
+                let range = first * PAGE..(first + pages) * PAGE;
+                match op {
+                    0 => if areas.is_free(range.clone()) {
+                        prop_assert!(model[first..first + pages].iter().all(Option::is_none));
+                        areas.insert(area(first, pages, attributes)).unwrap();
+                        model[first..first + pages].fill(Some(attributes));
+                    },
+                    1 => {
+                        while areas.remove_first(range.clone()).is_some() {}
+                        model[first..first + pages].fill(None);
+                    }
+                    2 => if areas.covers(range.clone()) {
+                        areas.change(range, |old| attributes | (old & Attributes::CHARGED)).unwrap();
+                        for page in &mut model[first..first + pages] {
+                            *page = page.map(|old| attributes | (old & Attributes::CHARGED));
+                        }
+                    },
+                    _ => if let Some(start) = areas.choose(pages * PAGE, PAGE) {
+                        prop_assert!(RANGE.contains(&start) && start + pages * PAGE <= RANGE.end);
+                        areas.insert(area(start / PAGE, pages, attributes)).unwrap();
+                        model[start / PAGE..start / PAGE + pages].fill(Some(attributes));
+                    },
+                }
+                for (page, expected) in model.iter().enumerate() {
+                    prop_assert_eq!(areas.find(page * PAGE).map(|a| a.attributes), *expected);
+                }
+                let charged = model.iter().flatten().filter(|a| a.contains(Attributes::CHARGED)).count();
+                prop_assert_eq!(areas.charged(), charged);
+                let mut longest = 0;
+                let mut run = 0;
+                for page in RANGE.start / PAGE..RANGE.end / PAGE {
+                    run = if model[page].is_none() { run + 1 } else { 0 };
+                    longest = longest.max(run);
+                }
+                prop_assert_eq!(areas.choose(longest.max(1) * PAGE, PAGE).is_some(), longest > 0);
+                prop_assert_eq!(areas.choose((longest + 1) * PAGE, PAGE), None);
+            }
+        }
+    }
+}

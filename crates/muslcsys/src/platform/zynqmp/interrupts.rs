@@ -1,0 +1,55 @@
+//! The thread that serves interrupts: deadlines and the console.
+
+use super::{timer, uart};
+use crate::mm::Space;
+use crate::object::cspace;
+use crate::object::pool::Kind;
+use crate::sel4::{self, CPtr};
+use crate::thread::sched::SCHED;
+use crate::time::clock;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Badge of the timer's interrupt.
+const TIMER: usize = 1;
+/// Badge of the console's.
+const CONSOLE: usize = 2;
+
+static NOTIFICATION: AtomicUsize = AtomicUsize::new(0);
+static TIMER_HANDLER: AtomicUsize = AtomicUsize::new(0);
+static CONSOLE_HANDLER: AtomicUsize = AtomicUsize::new(0);
+
+/// Binds the interrupts to a notification; start-up calls this before it starts [`serve`].
+pub fn start(space: &mut Space, timer_irq: usize) {
+    let unit = space.objects.take(Kind::Thread).expect("memory to start");
+    let notification = cspace::unit_second(unit);
+    NOTIFICATION.store(notification.0, Ordering::Relaxed);
+    for (irq, badge, handler) in [(timer_irq, TIMER, &TIMER_HANDLER), (uart::IRQ, CONSOLE, &CONSOLE_HANDLER)] {
+        let cspace = space.objects.cspace();
+        let (badged, slot) = (cspace.initial_slot(), cspace.initial_slot());
+        sel4::mint_badge(cspace.path(badged), cspace.path(notification), badge).expect("a badge for an interrupt");
+        sel4::irq_handler(irq, cspace.path(slot)).expect("the interrupt is free");
+        sel4::irq_set_notification(slot, badged).expect("an interrupt takes a notification");
+        sel4::irq_ack(slot);
+        handler.store(slot.0, Ordering::Relaxed);
+    }
+}
+
+/// Serves interrupts for ever.
+pub extern "C" fn serve() -> ! {
+    let load = |cap: &AtomicUsize| CPtr(cap.load(Ordering::Relaxed));
+    loop {
+        let badges = sel4::wait(load(&NOTIFICATION));
+        if badges & TIMER != 0 {
+            let mut sched = SCHED.lock();
+            timer::acknowledge();
+            let next = sched.expire(clock::ticks());
+            clock::set_alarm(next);
+            drop(sched);
+            sel4::irq_ack(load(&TIMER_HANDLER));
+        }
+        if badges & CONSOLE != 0 {
+            crate::fs::console::serve();
+            sel4::irq_ack(load(&CONSOLE_HANDLER));
+        }
+    }
+}

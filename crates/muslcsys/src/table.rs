@@ -1,0 +1,186 @@
+//! Number to function: the one list of what exists, in the order of the numbers. Every other number answers −ENOSYS.
+//!
+//! The numbers are Linux's for AArch64 (asm-generic/unistd.h); for the target each is compared with `linux-raw-sys` when this is
+//! compiled. `docs/system-calls.md` is checked against this list by a test.
+
+/// How far a call does what its man page says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// All of it, as far as one program alone can tell.
+    Works,
+    /// Part of it; the note says which.
+    Partly,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The number.
+    pub number: usize,
+    /// The name in the manual, section 2.
+    pub name: &'static str,
+    /// How far it goes.
+    pub status: Status,
+    /// What is different, or nothing.
+    pub note: &'static str,
+}
+
+/// Numbers of our own, where Linux has none.
+pub const PRIVATE: usize = 0x5e14_0000;
+/// `__unmapself`: unmap a range and end the thread.
+pub const EXIT_UNMAP: usize = PRIVATE;
+
+/// One more than the highest number of Linux's that the table can hold.
+#[cfg(target_vendor = "sel4")]
+const NUMBERS: usize = 464;
+
+#[cfg(target_vendor = "sel4")]
+mod check {
+    /// Compares the table's numbers with Linux's own.
+    macro_rules! numbers {
+        ($($number:literal $name:ident)*) => {
+            const _: () = {
+                $(assert!($number == linux_raw_sys::general::${concat(__NR_, $name)});)*
+            };
+        };
+    }
+    pub(super) use numbers;
+}
+
+macro_rules! table {
+    ($($number:literal $name:ident $status:ident $function:path, $note:literal;)*) => {
+        /// The table's lines, for documentation.
+        pub const ENTRIES: &[Entry] = &[$(Entry {
+            number: $number,
+            name: stringify!($name),
+            status: Status::$status,
+            note: $note,
+        }),*];
+
+        #[cfg(target_vendor = "sel4")]
+        const FUNCTIONS: &[(usize, Function)] = &[$(($number, $function)),*];
+
+        #[cfg(target_vendor = "sel4")]
+        check::numbers! { $($number $name)* }
+    };
+}
+
+table! {
+    17 getcwd Partly fs::calls::getcwd, "always /";
+    23 dup Works fs::calls::dup, "";
+    24 dup3 Works fs::calls::dup3, "";
+    25 fcntl Partly fs::calls::fcntl, "descriptor and status flags";
+    29 ioctl Partly fs::calls::ioctl, "TIOCGWINSZ, FIONREAD";
+    48 faccessat Partly fs::calls::no_such_file, "there are no files: ENOENT";
+    56 openat Partly fs::calls::no_such_file, "there are no files: ENOENT";
+    57 close Works fs::calls::close, "";
+    62 lseek Partly fs::calls::no_position, "the console has no position";
+    63 read Partly fs::calls::read, "console";
+    64 write Partly fs::calls::write, "console";
+    65 readv Partly fs::calls::readv, "console";
+    66 writev Partly fs::calls::writev, "console";
+    67 pread64 Partly fs::calls::no_position, "the console has no position";
+    68 pwrite64 Partly fs::calls::no_position, "the console has no position";
+    73 ppoll Partly fs::calls::ppoll, "console; the signal mask is not exchanged";
+    78 readlinkat Partly fs::calls::no_such_file, "there are no files: ENOENT";
+    79 newfstatat Partly fs::calls::newfstatat, "descriptors by AT_EMPTY_PATH";
+    80 fstat Partly fs::calls::fstat, "console";
+    93 exit Works thread::exit::exit, "";
+    94 exit_group Works thread::exit::exit_group, "";
+    96 set_tid_address Works thread::identity::set_tid_address, "";
+    98 futex Partly thread::futex_calls::futex, "no priority inheritance, no WAKE_OP";
+    99 set_robust_list Works thread::futex_calls::set_robust_list, "";
+    100 get_robust_list Partly thread::futex_calls::get_robust_list, "of the calling thread";
+    101 nanosleep Works time::calls::nanosleep, "";
+    112 clock_settime Partly time::calls::clock_settime, "CLOCK_REALTIME; the board's clock is not set";
+    113 clock_gettime Partly time::calls::clock_gettime, "no processor-time clocks";
+    114 clock_getres Partly time::calls::clock_getres, "no processor-time clocks";
+    115 clock_nanosleep Partly time::calls::clock_nanosleep, "no processor-time clocks";
+    118 sched_setparam Works thread::identity::sched_setparam, "";
+    119 sched_setscheduler Partly thread::identity::sched_setscheduler, "SCHED_OTHER, SCHED_BATCH, SCHED_RR: seL4 always gives time slices";
+    120 sched_getscheduler Works thread::identity::sched_getscheduler, "";
+    121 sched_getparam Works thread::identity::sched_getparam, "";
+    122 sched_setaffinity Partly thread::identity::sched_setaffinity, "one core";
+    123 sched_getaffinity Works thread::identity::sched_getaffinity, "";
+    124 sched_yield Works thread::identity::sched_yield, "";
+    125 sched_get_priority_max Works thread::identity::sched_get_priority_max, "";
+    126 sched_get_priority_min Works thread::identity::sched_get_priority_min, "";
+    155 getpgid Partly thread::identity::own_group, "one process";
+    156 getsid Partly thread::identity::own_group, "one process";
+    160 uname Works thread::identity::uname, "";
+    167 prctl Partly thread::identity::prctl, "PR_SET_NAME, PR_GET_NAME";
+    168 getcpu Works thread::identity::getcpu, "";
+    169 gettimeofday Works time::calls::gettimeofday, "";
+    172 getpid Works thread::identity::getpid, "";
+    173 getppid Works thread::identity::zero, "";
+    174 getuid Works thread::identity::zero, "";
+    175 geteuid Works thread::identity::zero, "";
+    176 getgid Works thread::identity::zero, "";
+    177 getegid Works thread::identity::zero, "";
+    178 gettid Works thread::identity::gettid, "";
+    214 brk Works mm::calls::brk, "";
+    215 munmap Works mm::calls::munmap, "";
+    216 mremap Partly mm::calls::mremap, "no MREMAP_DONTUNMAP";
+    220 clone Partly thread::clone::clone, "threads; no second process";
+    222 mmap Partly mm::calls::mmap, "anonymous memory; no page is writable and executable";
+    226 mprotect Partly mm::calls::mprotect, "no page is writable and executable";
+    227 msync Works mm::calls::msync, "";
+    228 mlock Works mm::calls::msync, "";
+    229 munlock Works mm::calls::msync, "";
+    232 mincore Works mm::calls::mincore, "";
+    233 madvise Partly mm::calls::madvise, "advice about processes is accepted and has nothing to act on";
+    261 prlimit64 Partly thread::identity::prlimit64, "limits are told, not changed";
+    278 getrandom Works random::getrandom, "";
+    291 statx Partly fs::calls::no_such_file, "there are no files: ENOENT";
+    439 faccessat2 Partly fs::calls::no_such_file, "there are no files: ENOENT";
+}
+
+#[cfg(target_vendor = "sel4")]
+pub use dispatch::Function;
+#[cfg(target_vendor = "sel4")]
+use crate::{fs, mm, random, thread, time};
+
+#[cfg(target_vendor = "sel4")]
+mod dispatch {
+    use super::{EXIT_UNMAP, FUNCTIONS, NUMBERS, PRIVATE};
+    use crate::errno::{self, Errno, SysResult};
+    use crate::program;
+    use crate::thread::{Thread, exit};
+
+    /// What every call is: the calling thread and six words to a result.
+    pub type Function = fn(&Thread, [usize; 6]) -> SysResult;
+
+    fn unknown(_: &Thread, _: [usize; 6]) -> SysResult {
+        Err(Errno::ENOSYS)
+    }
+
+    static BY_NUMBER: [Function; NUMBERS] = {
+        let mut by_number: [Function; NUMBERS] = [unknown; NUMBERS];
+        let mut line = 0;
+        while line < FUNCTIONS.len() {
+            by_number[FUNCTIONS[line].0] = FUNCTIONS[line].1;
+            line += 1;
+        }
+        by_number
+    };
+
+    /// Called by entry.S on the thread's kernel stack.
+    #[unsafe(no_mangle)]
+    extern "C" fn muslcsys_dispatch(
+        number: usize,
+        a: usize,
+        b: usize,
+        c: usize,
+        d: usize,
+        e: usize,
+        f: usize,
+        thread: &Thread,
+    ) -> isize {
+        let function = match BY_NUMBER.get(number) {
+            Some(&function) => function,
+            None if number == EXIT_UNMAP => exit::exit_unmap,
+            None => program::call(number.wrapping_sub(PRIVATE)),
+        };
+        errno::to_word(function(thread, [a, b, c, d, e, f]))
+    }
+}

@@ -1,0 +1,60 @@
+//! How threads and the program end.
+
+use super::Thread;
+use super::clone::keep_place;
+use super::futex_calls::{wake, walk_robust_list};
+use super::sched::SCHED;
+use crate::errno::SysResult;
+use crate::sel4;
+use crate::uaccess;
+use core::sync::atomic::Ordering;
+
+/// exit(2): `[status]`; ends the calling thread, and the program with its last thread.
+pub fn exit(thread: &Thread, [status, ..]: [usize; 6]) -> SysResult {
+    walk_robust_list(thread);
+    let mut sched = SCHED.lock();
+    let index = thread.index;
+    sched.drop_tid(thread.tid());
+    sched.places[index as usize].thread = None;
+    if index == 0 {
+        sched.status = status as u8;
+    }
+    let last = sched.living() == 0;
+    let status = sched.status;
+    let initial = sched.places[index as usize].unit.is_none();
+    if last {
+        drop(sched);
+        end(status);
+    }
+    if !initial {
+        keep_place(&mut sched, index);
+    }
+    drop(sched);
+    // From here on another thread may unmap the stack that this thread used, or join it: this is a kernel stack.
+    let word = thread.clear_tid.get();
+    if word != 0 && uaccess::store_u32(word, 0).is_ok() {
+        let _ = wake(word, 1, u32::MAX);
+    }
+    let tcb = thread.tcb;
+    thread.gone.store(true, Ordering::Release);
+    loop {
+        let _ = sel4::tcb_suspend(tcb);
+    }
+}
+
+/// The private call behind `__unmapself`: `[address, length]`; unmaps the calling thread's own stack and ends it.
+pub fn exit_unmap(thread: &Thread, arguments: [usize; 6]) -> SysResult {
+    let _ = crate::mm::calls::munmap(thread, arguments);
+    exit(thread, [0; 6])
+}
+
+/// exit_group(2): `[status]`; ends the program.
+pub fn exit_group(_: &Thread, [status, ..]: [usize; 6]) -> SysResult {
+    end(status as u8)
+}
+
+/// Ends the program with Linux's exit status: what it passed to exit, or 128 plus the signal that killed it.
+pub fn end(status: u8) -> ! {
+    crate::fs::console::drain();
+    crate::platform::end(status)
+}

@@ -1,0 +1,25 @@
+//! Threads: their records, who waits for what, and how they come and go.
+//!
+//! - [`record`](Thread): the page of each thread that holds its IPC buffer and what only it needs
+//! - [`sched`]: what threads know of each other, behind one lock: numbers, waits, deadlines, signals
+//! - [`clone`] and [`exit`]: a thread's objects, set up and given back
+//! - [`futex`]: the queues; [`futex_calls`]: the calls
+//! - [`identity`]: the calls that tell or set who a thread is
+
+pub mod futex;
+
+#[cfg(target_vendor = "sel4")]
+pub mod clone;
+#[cfg(target_vendor = "sel4")]
+pub mod exit;
+#[cfg(target_vendor = "sel4")]
+pub mod futex_calls;
+#[cfg(target_vendor = "sel4")]
+pub mod identity;
+#[cfg(target_vendor = "sel4")]
+mod record;
+#[cfg(target_vendor = "sel4")]
+pub mod sched;
+
+#[cfg(target_vendor = "sel4")]
+pub use record::{KSTACK_OFFSET, RECORD_OFFSET, Thread, USER_FRAME_OFFSET, Wake, record_at};

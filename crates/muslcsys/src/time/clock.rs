@@ -1,0 +1,125 @@
+//! The clocks: one counter that never goes back, and what is added to it for the time of day.
+
+use crate::arch;
+use crate::errno::Errno;
+use crate::platform;
+use crate::uaccess;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000_000_000;
+
+/// Nanoseconds of a tick, and ticks of a nanosecond, with 32 binary places.
+static NANOSECONDS: AtomicU64 = AtomicU64::new(0);
+static TICKS: AtomicU64 = AtomicU64::new(0);
+/// Nanoseconds from 1970 to the counter's zero.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
+
+/// A clock that deadlines can be on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Time of day; can be set.
+    Realtime,
+    /// Since power-on; never set, never back.
+    Monotonic,
+}
+
+/// A point in time or a duration as C has it (timespec(3type)).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Timespec {
+    /// Seconds.
+    pub seconds: i64,
+    /// Nanoseconds, below a thousand million.
+    pub nanoseconds: i64,
+}
+
+// SAFETY: two integers.
+unsafe impl uaccess::Plain for Timespec {}
+
+impl Timespec {
+    /// From nanoseconds.
+    pub fn from_nanoseconds(all: u64) -> Self {
+        Self { seconds: (all / SECOND) as i64, nanoseconds: (all % SECOND) as i64 }
+    }
+
+    /// As nanoseconds, at most 2⁶³, which is for ever.
+    ///
+    /// # Errors
+    /// EINVAL for negative seconds or nanoseconds out of range.
+    pub fn to_nanoseconds(self) -> Result<u64, Errno> {
+        if self.seconds < 0 || !(0..SECOND as i64).contains(&self.nanoseconds) {
+            return Err(Errno::EINVAL);
+        }
+        let all = self.seconds as u128 * SECOND as u128 + self.nanoseconds as u128;
+        Ok(all.min(i64::MAX as u128) as u64)
+    }
+}
+
+/// Reads a timespec of the program's, as nanoseconds. Errors: EFAULT, EINVAL.
+pub fn read_timespec(at: usize) -> Result<u64, Errno> {
+    uaccess::read::<Timespec>(at)?.to_nanoseconds()
+}
+
+/// Learns the counter's frequency and the date; start-up calls this once.
+pub fn start(seconds_since_1970: u64) {
+    let hz = arch::counter_frequency() as u128;
+    NANOSECONDS.store((((SECOND as u128) << 32) / hz) as u64, Ordering::Relaxed);
+    TICKS.store(((hz << 32) / SECOND as u128 + 1) as u64, Ordering::Relaxed);
+    EPOCH.store((seconds_since_1970 * SECOND).wrapping_sub(monotonic()), Ordering::Relaxed);
+}
+
+/// The counter.
+#[inline]
+pub fn ticks() -> u64 {
+    arch::virtual_counter()
+}
+
+/// Nanoseconds since power-on.
+#[inline]
+pub fn monotonic() -> u64 {
+    ((ticks() as u128 * NANOSECONDS.load(Ordering::Relaxed) as u128) >> 32) as u64
+}
+
+/// Nanoseconds since 1970.
+#[inline]
+pub fn realtime() -> u64 {
+    monotonic().wrapping_add(EPOCH.load(Ordering::Relaxed))
+}
+
+/// Sets the time of day, in nanoseconds since 1970.
+pub fn set_realtime(now: u64) {
+    EPOCH.store(now.wrapping_sub(monotonic()), Ordering::Relaxed);
+}
+
+/// The tick at which `nanoseconds` from now have passed: never early.
+pub fn after(nanoseconds: u64) -> u64 {
+    ticks().saturating_add(to_ticks(nanoseconds)).saturating_add(1)
+}
+
+/// The tick at which `clock` shows `nanoseconds`.
+pub fn at(clock: Clock, nanoseconds: u64) -> u64 {
+    let now = match clock {
+        Clock::Realtime => realtime(),
+        Clock::Monotonic => monotonic(),
+    };
+    match nanoseconds.checked_sub(now) {
+        Some(left) => after(left),
+        None => 0,
+    }
+}
+
+fn to_ticks(nanoseconds: u64) -> u64 {
+    ((nanoseconds as u128 * TICKS.load(Ordering::Relaxed) as u128) >> 32).min(u64::MAX as u128) as u64
+}
+
+/// Nanoseconds until the tick.
+pub fn until(tick: u64) -> u64 {
+    let left = tick.saturating_sub(ticks());
+    ((left as u128 * NANOSECONDS.load(Ordering::Relaxed) as u128) >> 32) as u64
+}
+
+/// Has the timer's interrupt come at the tick, or not at all; under the scheduler's lock.
+pub fn set_alarm(tick: Option<u64>) {
+    platform::timer::set(tick);
+}

@@ -1,0 +1,8 @@
+//! Clocks, sleeping, and the queue of deadlines.
+
+pub mod deadlines;
+
+#[cfg(target_vendor = "sel4")]
+pub mod calls;
+#[cfg(target_vendor = "sel4")]
+pub mod clock;
