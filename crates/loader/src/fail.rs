@@ -44,7 +44,10 @@ impl fmt::Display for Error {
             Self::Placement(error) => error.fmt(f),
             Self::Window(error) => write!(f, "kernel: {error}"),
             Self::NeedsEl2 => {
-                write!(f, "this kernel has hypervisor support and needs EL2 (QEMU: -machine xlnx-zcu102,virtualization=on)")
+                write!(
+                    f,
+                    "this kernel has hypervisor support and needs EL2 (QEMU: -machine xlnx-zcu102,virtualization=on)"
+                )
             }
         }
     }
@@ -70,18 +73,26 @@ fn exit_qemu(code: u64) {
     let block = [APPLICATION_EXIT, code];
     // SAFETY: the call reads `block` and does not return; without semihosting it is an exception that ends in `exception`,
     // which would come here again, so the flag that says "QEMU" must be true.
-    unsafe { asm!("hlt #0xf000", in("x0") SYS_EXIT_EXTENDED, in("x1") &raw const block, options(nostack)) }
+    unsafe {
+        asm!("hlt #0xf000", in("x0") SYS_EXIT_EXTENDED, in("x1") &raw const block, options(nostack))
+    }
 }
 
 /// Where the exception vectors lead, with the syndrome, the address of the instruction, and the address it accessed.
 pub extern "C" fn exception(syndrome: u64, at: u64, address: u64) -> ! {
-    give_up(&format_args!("exception {syndrome:#x} at {at:#x}, address {address:#x}: an error of the loader or the machine"))
+    give_up(&format_args!(
+        "exception {syndrome:#x} at {at:#x}, address {address:#x}: an error of the loader or the machine"
+    ))
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     match info.location() {
-        Some(at) => give_up(&format_args!("internal error at {}:{}", at.file(), at.line())),
+        Some(at) => give_up(&format_args!(
+            "internal error at {}:{}",
+            at.file(),
+            at.line()
+        )),
         None => give_up(&"internal error"),
     }
 }

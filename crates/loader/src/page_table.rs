@@ -9,6 +9,8 @@
 
 use core::fmt;
 
+use payload::board;
+use payload::elf::Program;
 use payload::span::{Span, align_down, align_up};
 
 /// Entries of a table.
@@ -107,6 +109,20 @@ pub struct Window {
 }
 
 impl Window {
+    /// The window for `kernel`, up to the end of the bank of memory that it is loaded into. mkimage makes this check too.
+    ///
+    /// # Errors
+    /// As [`Window::new`].
+    pub fn of(kernel: &Program<'_>) -> Result<Self, WindowError> {
+        let phys = kernel.phys();
+        let bank = board::RAM
+            .iter()
+            .find(|bank| bank.covers(phys))
+            .copied()
+            .unwrap_or(phys);
+        Self::new(kernel.virt(), phys, bank.end())
+    }
+
     /// The window for a kernel at `virt` that is loaded at `phys`, both of the same length, in the bank of memory that ends
     /// at `limit`.
     ///
@@ -170,12 +186,19 @@ pub enum WindowError {
 impl fmt::Display for WindowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::NotCanonical(virt) => write!(f, "linked at {virt}, in neither half of the address space"),
+            Self::NotCanonical(virt) => {
+                write!(f, "linked at {virt}, in neither half of the address space")
+            }
             Self::Misaligned { virt, phys } => {
-                write!(f, "linked at {virt} but loaded at {phys}: they differ within 2 MiB")
+                write!(
+                    f,
+                    "linked at {virt} but loaded at {phys}: they differ within 2 MiB"
+                )
             }
             Self::CrossesGib(virt) => write!(f, "linked at {virt}, across a GiB boundary"),
-            Self::OnIdentityMap(virt) => write!(f, "linked at {virt}, in the loader's own first 512 GiB"),
+            Self::OnIdentityMap(virt) => {
+                write!(f, "linked at {virt}, in the loader's own first 512 GiB")
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The payload's parts: checked, measured, loaded.
 
 use loader::page_table::{Half, Window};
-use payload::board;
 use payload::elf::{Program, Rules};
 use payload::image::Payload;
 use payload::params;
@@ -27,8 +26,11 @@ impl<'a> Parts<'a> {
     pub fn check(payload: &Payload<'a>) -> Result<Self, Error> {
         Ok(Self {
             kernel: Program::check(payload.kernel, &Rules::KERNEL).map_err(Error::Kernel)?,
-            root_task: Program::check(payload.root_task, &Rules::ROOT_TASK).map_err(Error::RootTask)?,
-            params: params::parse(payload.params).map_err(Error::Params)?.block(),
+            root_task: Program::check(payload.root_task, &Rules::ROOT_TASK)
+                .map_err(Error::RootTask)?,
+            params: params::parse(payload.params)
+                .map_err(Error::Params)?
+                .block(),
             dtb: payload.dtb,
         })
     }
@@ -49,10 +51,12 @@ impl<'a> Parts<'a> {
     /// # Errors
     /// [`Error::Window`], and [`Error::NeedsEl2`] for a kernel that the present level cannot run.
     pub fn window(&self) -> Result<Window, Error> {
-        let phys = self.kernel.phys();
-        let bank = board::RAM.iter().find(|bank| bank.covers(phys)).copied().unwrap_or(phys);
-        let window = Window::new(self.kernel.virt(), phys, bank.end()).map_err(Error::Window)?;
-        if window.half == Half::Lower && enter::level() != 2 { Err(Error::NeedsEl2) } else { Ok(window) }
+        let window = Window::of(&self.kernel).map_err(Error::Window)?;
+        if window.half == Half::Lower && enter::level() != 2 {
+            Err(Error::NeedsEl2)
+        } else {
+            Ok(window)
+        }
     }
 
     /// Puts every part where `placement` says, the boot parameters directly behind the root task.
@@ -87,7 +91,18 @@ impl<'a> Parts<'a> {
     pub fn arguments(&self, placement: &Placement) -> [u64; 6] {
         let place = placement.root_task;
         let offset = place.start().wrapping_sub(self.root_task.pages().start());
-        let dtb = if self.dtb.is_empty() { 0 } else { placement.dtb.start() };
-        [place.start(), place.end(), offset, self.root_task.entry(), dtb, self.dtb.len() as u64]
+        let dtb = if self.dtb.is_empty() {
+            0
+        } else {
+            placement.dtb.start()
+        };
+        [
+            place.start(),
+            place.end(),
+            offset,
+            self.root_task.entry(),
+            dtb,
+            self.dtb.len() as u64,
+        ]
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use loader::page_table::WindowError;
 use payload::elf::ElfError;
 use payload::params::ParamsError;
 use payload::placement::PlacementError;
@@ -27,6 +28,8 @@ pub enum Problem {
     Loader(ElfError),
     /// The kernel's ELF file is refused.
     Kernel(ElfError),
+    /// The kernel's virtual addresses cannot be mapped for its start.
+    Window(WindowError),
     /// The root task's ELF file is refused.
     RootTask(ElfError),
     /// The parts do not fit into the board's memory.
@@ -45,7 +48,10 @@ pub enum Problem {
 
 impl Error {
     pub(crate) fn new(file: impl Into<PathBuf>, problem: Problem) -> Self {
-        Self { file: file.into(), problem }
+        Self {
+            file: file.into(),
+            problem,
+        }
     }
 
     /// The file that is wrong.
@@ -64,7 +70,13 @@ impl Error {
 /// One line: the file, what is wrong, and in parentheses what mends it.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.file.display(), self.problem, self.problem.remedy())
+        write!(
+            f,
+            "{}: {} ({})",
+            self.file.display(),
+            self.problem,
+            self.problem.remedy()
+        )
     }
 }
 
@@ -76,6 +88,7 @@ impl fmt::Display for Problem {
             Self::Read(error) => write!(f, "cannot be read: {}", plain(error)),
             Self::Write(error) => write!(f, "cannot be written: {}", plain(error)),
             Self::Loader(error) | Self::Kernel(error) | Self::RootTask(error) => error.fmt(f),
+            Self::Window(error) => error.fmt(f),
             Self::Placement(error) => error.fmt(f),
             Self::Params(error) => error.fmt(f),
             Self::NotArchive => write!(f, "not a whole CPIO archive in newc format"),
@@ -89,29 +102,39 @@ impl fmt::Display for Problem {
 /// The error in words, without Rust's "(os error 28)".
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
+    text.split_once(" (os error")
+        .map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
 impl Problem {
     /// What the user can do about it.
     fn remedy(&self) -> &'static str {
         match self {
-            Self::Read(error) if error.kind() == io::ErrorKind::NotFound => "build it first, or correct the path",
+            Self::Read(error) if error.kind() == io::ErrorKind::NotFound => {
+                "build it first, or correct the path"
+            }
             Self::Read(_) => "check the path and its permissions",
-            Self::Write(error) if error.kind() == io::ErrorKind::StorageFull => "free some space, then pack again",
+            Self::Write(error) if error.kind() == io::ErrorKind::StorageFull => {
+                "free some space, then pack again"
+            }
             Self::Write(_) => "check the folder and its permissions",
             Self::Loader(_) => "give the loader that crates/loader builds",
+            Self::Window(_) => "configure the kernel for this board",
             Self::Kernel(error) => match error {
                 ElfError::OutsideMemory(_) => "configure the kernel for this board",
                 error if is_cut_off(error) => "build or install the kernel again",
                 _ => "give bin/kernel.elf of a SEL4_PREFIX for AArch64",
             },
             Self::RootTask(error) => match error {
-                ElfError::OutsideMemory(_) => "link it below the end of user addresses and above the first page",
+                ElfError::OutsideMemory(_) => {
+                    "link it below the end of user addresses and above the first page"
+                }
                 ElfError::Overlap(..) | ElfError::SharedPage(..) | ElfError::Misaligned(_) => {
                     "correct its linker script, or link it with the sysroot's compiler"
                 }
-                ElfError::WritableCode(_) => "keep code and data in separate segments, as the sysroot's compiler does",
+                ElfError::WritableCode(_) => {
+                    "keep code and data in separate segments, as the sysroot's compiler does"
+                }
                 ElfError::NotExecutable(_) => "link it statically with the sysroot's compiler",
                 error if is_cut_off(error) => "build it again",
                 _ => "link it with the sysroot's compiler, aarch64-sel4-musl-gcc",
@@ -128,5 +151,8 @@ impl Problem {
 }
 
 fn is_cut_off(error: &ElfError) -> bool {
-    matches!(error, ElfError::Truncated { .. } | ElfError::TruncatedHeaders)
+    matches!(
+        error,
+        ElfError::Truncated { .. } | ElfError::TruncatedHeaders
+    )
 }
