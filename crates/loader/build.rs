@@ -14,8 +14,7 @@ fn main() {
     if env::var_os("CARGO_FEATURE_BOOT").is_none() {
         return;
     }
-    let script =
-        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("loader.ld");
+    let script = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("loader.ld");
     let base = env::var("LOADER_BASE").unwrap_or_else(|_| BASE.to_owned());
     for argument in [
         "-nostdlib",

@@ -3,6 +3,7 @@
 use core::arch::asm;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use loader::page_table::WindowError;
 use payload::elf::ElfError;
@@ -15,6 +16,9 @@ use crate::uart::Console;
 
 /// What QEMU exits with when the loader gives up.
 const EXIT_CODE: u64 = 120;
+
+/// Whether ending QEMU was tried before.
+static TRIED_TO_EXIT: AtomicBool = AtomicBool::new(false);
 
 /// Why the system cannot be started.
 pub enum Error {
@@ -57,7 +61,9 @@ impl fmt::Display for Error {
 pub fn give_up(error: &dyn fmt::Display) -> ! {
     // Writing to the console cannot fail.
     let _ = writeln!(Console, "loader: error: {error}");
-    if image::peek_flags(memory::payload_header()) & image::FLAG_QEMU != 0 {
+    let is_qemu = image::peek_flags(memory::payload_header()) & image::FLAG_QEMU != 0;
+    // A QEMU without semihosting takes the attempt for an exception, which leads here again.
+    if is_qemu && !TRIED_TO_EXIT.swap(true, Ordering::Relaxed) {
         exit_qemu(EXIT_CODE);
     }
     loop {
@@ -71,11 +77,8 @@ fn exit_qemu(code: u64) {
     const SYS_EXIT_EXTENDED: u64 = 0x20;
     const APPLICATION_EXIT: u64 = 0x2_0026;
     let block = [APPLICATION_EXIT, code];
-    // SAFETY: the call reads `block` and does not return; without semihosting it is an exception that ends in `exception`,
-    // which would come here again, so the flag that says "QEMU" must be true.
-    unsafe {
-        asm!("hlt #0xf000", in("x0") SYS_EXIT_EXTENDED, in("x1") &raw const block, options(nostack))
-    }
+    // SAFETY: the call reads `block`. It returns at most by an exception, to `exception`.
+    unsafe { asm!("hlt #0xf000", in("x0") SYS_EXIT_EXTENDED, in("x1") &raw const block, options(nostack)) }
 }
 
 /// Where the exception vectors lead, with the syndrome, the address of the instruction, and the address it accessed.
@@ -88,11 +91,7 @@ pub extern "C" fn exception(syndrome: u64, at: u64, address: u64) -> ! {
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     match info.location() {
-        Some(at) => give_up(&format_args!(
-            "internal error at {}:{}",
-            at.file(),
-            at.line()
-        )),
+        Some(at) => give_up(&format_args!("internal error at {}:{}", at.file(), at.line())),
         None => give_up(&"internal error"),
     }
 }

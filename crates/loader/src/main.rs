@@ -48,8 +48,7 @@ fn prepare(entered_at: u64) -> Result<Entry, Error> {
     // SAFETY: `at` is memory, and is written only where it is moved, after which its bytes are not used again.
     let payload = image::parse(unsafe { memory::bytes(at) }).map_err(Error::Payload)?;
     let parts = Parts::check(&payload)?;
-    let placement = Placement::plan(&parts.sizes(memory::loader(), at), &board::RAM)
-        .map_err(Error::Placement)?;
+    let placement = Placement::plan(&parts.sizes(memory::loader(), at), &board::RAM).map_err(Error::Placement)?;
     let window = parts.window()?;
     if placement.payload == at {
         // SAFETY: the placement keeps parts, payload and loader apart, and no kernel runs yet.
@@ -58,8 +57,7 @@ fn prepare(entered_at: u64) -> Result<Entry, Error> {
         // SAFETY: the placement keeps the new place clear of the loader, and nothing is loaded yet.
         unsafe { memory::copy(placement.payload.start(), memory::bytes(at)) };
         // SAFETY: nobody writes there until the kernel runs. The checksum is compared again, and with it the copy.
-        let moved =
-            image::parse(unsafe { memory::bytes(placement.payload) }).map_err(Error::Payload)?;
+        let moved = image::parse(unsafe { memory::bytes(placement.payload) }).map_err(Error::Payload)?;
         // SAFETY: as above.
         unsafe { Parts::check(&moved)?.load(&placement) };
     }
@@ -73,9 +71,5 @@ fn prepare(entered_at: u64) -> Result<Entry, Error> {
             placement.root_task
         );
     }
-    Ok(Entry {
-        window,
-        kernel: parts.kernel_entry(),
-        arguments: parts.arguments(&placement),
-    })
+    Ok(Entry { window, kernel: parts.kernel_entry(), arguments: parts.arguments(&placement) })
 }

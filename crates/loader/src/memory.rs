@@ -15,10 +15,7 @@ unsafe extern "C" {
 
 /// Physical addresses of the loader itself.
 pub fn loader() -> Span {
-    Span::between(
-        (&raw const __loader_start) as u64,
-        (&raw const __loader_end) as u64,
-    )
+    Span::between((&raw const __loader_start) as u64, (&raw const __loader_end) as u64)
 }
 
 /// The payload's header, or whatever else is behind the loader.
@@ -45,12 +42,7 @@ pub fn payload() -> Result<Span, ImageError> {
 /// `span` is memory of [`board::RAM`], and nobody writes it while the bytes are in use.
 pub unsafe fn bytes(span: Span) -> &'static [u8] {
     // SAFETY: the caller's promise; the identity map makes memory accessible at its physical address.
-    unsafe {
-        slice::from_raw_parts(
-            ptr::with_exposed_provenance(span.start() as usize),
-            span.len() as usize,
-        )
-    }
+    unsafe { slice::from_raw_parts(ptr::with_exposed_provenance(span.start() as usize), span.len() as usize) }
 }
 
 /// Copies `data` to `to`; the two may overlap.
@@ -59,13 +51,7 @@ pub unsafe fn bytes(span: Span) -> &'static [u8] {
 /// The bytes at `to` are memory of [`board::RAM`] that nobody uses.
 pub unsafe fn copy(to: u64, data: &[u8]) {
     // SAFETY: the caller's promise.
-    unsafe {
-        ptr::copy(
-            data.as_ptr(),
-            ptr::with_exposed_provenance_mut(to as usize),
-            data.len(),
-        )
-    }
+    unsafe { ptr::copy(data.as_ptr(), ptr::with_exposed_provenance_mut(to as usize), data.len()) }
     clean(to, data.len() as u64);
 }
 
@@ -93,20 +79,10 @@ unsafe fn zero(place: Span) {
     unsafe { asm!("mrs {}, dczid_el0", out(reg) id, options(nomem, nostack, preserves_flags)) }
     // DCZID_EL0: bit 4 set if DC ZVA is prohibited, bits 3..0 the block's size as log2 of 4-byte words.
     let block = 4u64 << (id & 0xf);
-    let whole = if id & 1 << 4 == 0 {
-        inner(place, block)
-    } else {
-        Span::between(place.start(), place.start())
-    };
+    let whole = if id & 1 << 4 == 0 { inner(place, block) } else { Span::between(place.start(), place.start()) };
     let fill = |from: u64, to: u64| {
         // SAFETY: both ends are within `place`, which is the caller's promise.
-        unsafe {
-            ptr::write_bytes(
-                ptr::with_exposed_provenance_mut::<u8>(from as usize),
-                0,
-                (to - from) as usize,
-            )
-        }
+        unsafe { ptr::write_bytes(ptr::with_exposed_provenance_mut::<u8>(from as usize), 0, (to - from) as usize) }
     };
     fill(place.start(), whole.start());
     for address in (whole.start()..whole.end()).step_by(block as usize) {
@@ -118,15 +94,8 @@ unsafe fn zero(place: Span) {
 
 /// The part of `place` that is whole blocks; empty at its start if there is none.
 fn inner(place: Span, block: u64) -> Span {
-    let (start, end) = (
-        place.start().next_multiple_of(block),
-        place.end() / block * block,
-    );
-    if start < end {
-        Span::between(start, end)
-    } else {
-        Span::between(place.start(), place.start())
-    }
+    let (start, end) = (place.start().next_multiple_of(block), place.end() / block * block);
+    if start < end { Span::between(start, end) } else { Span::between(place.start(), place.start()) }
 }
 
 /// Writes the data cache's lines of a range back to memory, so that instruction fetches and a kernel that starts with other

@@ -115,11 +115,7 @@ impl Window {
     /// As [`Window::new`].
     pub fn of(kernel: &Program<'_>) -> Result<Self, WindowError> {
         let phys = kernel.phys();
-        let bank = board::RAM
-            .iter()
-            .find(|bank| bank.covers(phys))
-            .copied()
-            .unwrap_or(phys);
+        let bank = board::RAM.iter().find(|bank| bank.covers(phys)).copied().unwrap_or(phys);
         Self::new(kernel.virt(), phys, bank.end())
     }
 
@@ -190,10 +186,7 @@ impl fmt::Display for WindowError {
                 write!(f, "linked at {virt}, in neither half of the address space")
             }
             Self::Misaligned { virt, phys } => {
-                write!(
-                    f,
-                    "linked at {virt} but loaded at {phys}: they differ within 2 MiB"
-                )
+                write!(f, "linked at {virt} but loaded at {phys}: they differ within 2 MiB")
             }
             Self::CrossesGib(virt) => write!(f, "linked at {virt}, across a GiB boundary"),
             Self::OnIdentityMap(virt) => {

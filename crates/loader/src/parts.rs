@@ -26,11 +26,8 @@ impl<'a> Parts<'a> {
     pub fn check(payload: &Payload<'a>) -> Result<Self, Error> {
         Ok(Self {
             kernel: Program::check(payload.kernel, &Rules::KERNEL).map_err(Error::Kernel)?,
-            root_task: Program::check(payload.root_task, &Rules::ROOT_TASK)
-                .map_err(Error::RootTask)?,
-            params: params::parse(payload.params)
-                .map_err(Error::Params)?
-                .block(),
+            root_task: Program::check(payload.root_task, &Rules::ROOT_TASK).map_err(Error::RootTask)?,
+            params: params::parse(payload.params).map_err(Error::Params)?.block(),
             dtb: payload.dtb,
         })
     }
@@ -52,11 +49,7 @@ impl<'a> Parts<'a> {
     /// [`Error::Window`], and [`Error::NeedsEl2`] for a kernel that the present level cannot run.
     pub fn window(&self) -> Result<Window, Error> {
         let window = Window::of(&self.kernel).map_err(Error::Window)?;
-        if window.half == Half::Lower && enter::level() != 2 {
-            Err(Error::NeedsEl2)
-        } else {
-            Ok(window)
-        }
+        if window.half == Half::Lower && enter::level() != 2 { Err(Error::NeedsEl2) } else { Ok(window) }
     }
 
     /// Puts every part where `placement` says, the boot parameters directly behind the root task.
@@ -91,18 +84,7 @@ impl<'a> Parts<'a> {
     pub fn arguments(&self, placement: &Placement) -> [u64; 6] {
         let place = placement.root_task;
         let offset = place.start().wrapping_sub(self.root_task.pages().start());
-        let dtb = if self.dtb.is_empty() {
-            0
-        } else {
-            placement.dtb.start()
-        };
-        [
-            place.start(),
-            place.end(),
-            offset,
-            self.root_task.entry(),
-            dtb,
-            self.dtb.len() as u64,
-        ]
+        let dtb = if self.dtb.is_empty() { 0 } else { placement.dtb.start() };
+        [place.start(), place.end(), offset, self.root_task.entry(), dtb, self.dtb.len() as u64]
     }
 }

@@ -25,8 +25,7 @@ const SCTLR_ON: u64 = 1 << 0 | 1 << 2 | 1 << 12;
 pub const SCTLR_EL1_OFF: u64 = 0x30d0_0800;
 /// SCTLR_EL1 for loader and kernel. EL0 may zero by DC ZVA (DZE), read CTR_EL0 (UCT), do cache maintenance by address
 /// (UCI), and wait for interrupts and events without a trap (nTWI, nTWE). 5.0.0 keeps these as the loader sets them.
-pub const SCTLR_EL1: u64 =
-    SCTLR_EL1_OFF | SCTLR_ON | 1 << 14 | 1 << 15 | 1 << 26 | 1 << 16 | 1 << 18;
+pub const SCTLR_EL1: u64 = SCTLR_EL1_OFF | SCTLR_ON | 1 << 14 | 1 << 15 | 1 << 26 | 1 << 16 | 1 << 18;
 /// SCTLR_EL2 with everything off: the bits that are always one.
 pub const SCTLR_EL2_OFF: u64 = 0x30c5_0830;
 /// SCTLR_EL2 for loader and hypervisor kernel.

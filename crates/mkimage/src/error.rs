@@ -48,10 +48,7 @@ pub enum Problem {
 
 impl Error {
     pub(crate) fn new(file: impl Into<PathBuf>, problem: Problem) -> Self {
-        Self {
-            file: file.into(),
-            problem,
-        }
+        Self { file: file.into(), problem }
     }
 
     /// The file that is wrong.
@@ -70,13 +67,7 @@ impl Error {
 /// One line: the file, what is wrong, and in parentheses what mends it.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} ({})",
-            self.file.display(),
-            self.problem,
-            self.problem.remedy()
-        )
+        write!(f, "{}: {} ({})", self.file.display(), self.problem, self.problem.remedy())
     }
 }
 
@@ -102,21 +93,16 @@ impl fmt::Display for Problem {
 /// The error in words, without Rust's "(os error 28)".
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split_once(" (os error")
-        .map_or(text.clone(), |(words, _)| words.to_owned())
+    text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
 impl Problem {
     /// What the user can do about it.
     fn remedy(&self) -> &'static str {
         match self {
-            Self::Read(error) if error.kind() == io::ErrorKind::NotFound => {
-                "build it first, or correct the path"
-            }
+            Self::Read(error) if error.kind() == io::ErrorKind::NotFound => "build it first, or correct the path",
             Self::Read(_) => "check the path and its permissions",
-            Self::Write(error) if error.kind() == io::ErrorKind::StorageFull => {
-                "free some space, then pack again"
-            }
+            Self::Write(error) if error.kind() == io::ErrorKind::StorageFull => "free some space, then pack again",
             Self::Write(_) => "check the folder and its permissions",
             Self::Loader(_) => "give the loader that crates/loader builds",
             Self::Window(_) => "configure the kernel for this board",
@@ -126,15 +112,11 @@ impl Problem {
                 _ => "give bin/kernel.elf of a SEL4_PREFIX for AArch64",
             },
             Self::RootTask(error) => match error {
-                ElfError::OutsideMemory(_) => {
-                    "link it below the end of user addresses and above the first page"
-                }
+                ElfError::OutsideMemory(_) => "link it below the end of user addresses and above the first page",
                 ElfError::Overlap(..) | ElfError::SharedPage(..) | ElfError::Misaligned(_) => {
                     "correct its linker script, or link it with the sysroot's compiler"
                 }
-                ElfError::WritableCode(_) => {
-                    "keep code and data in separate segments, as the sysroot's compiler does"
-                }
+                ElfError::WritableCode(_) => "keep code and data in separate segments, as the sysroot's compiler does",
                 ElfError::NotExecutable(_) => "link it statically with the sysroot's compiler",
                 error if is_cut_off(error) => "build it again",
                 _ => "link it with the sysroot's compiler, aarch64-sel4-musl-gcc",
@@ -151,8 +133,5 @@ impl Problem {
 }
 
 fn is_cut_off(error: &ElfError) -> bool {
-    matches!(
-        error,
-        ElfError::Truncated { .. } | ElfError::TruncatedHeaders
-    )
+    matches!(error, ElfError::Truncated { .. } | ElfError::TruncatedHeaders)
 }

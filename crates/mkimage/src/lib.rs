@@ -50,11 +50,7 @@ pub struct Image {
 impl Image {
     /// An image of three ELF files: without arguments (but the program's name), environment, archive or device tree, with
     /// a random seed, not for QEMU.
-    pub fn new(
-        loader: impl Into<PathBuf>,
-        kernel: impl Into<PathBuf>,
-        root_task: impl Into<PathBuf>,
-    ) -> Self {
+    pub fn new(loader: impl Into<PathBuf>, kernel: impl Into<PathBuf>, root_task: impl Into<PathBuf>) -> Self {
         Self {
             loader: loader.into(),
             kernel: kernel.into(),
@@ -133,23 +129,12 @@ impl Image {
     /// # Errors
     /// The first [`Error`] met. If `output` is one of the parts, it is left alone.
     pub fn write(&self, output: &Path) -> Result<(), Error> {
-        let parts = [
-            Some(&self.loader),
-            Some(&self.kernel),
-            Some(&self.root_task),
-            self.dtb.as_ref(),
-            self.archive.as_ref(),
-        ];
-        if parts
-            .into_iter()
-            .flatten()
-            .any(|part| output::is_same_file(part, output))
-        {
+        let parts =
+            [Some(&self.loader), Some(&self.kernel), Some(&self.root_task), self.dtb.as_ref(), self.archive.as_ref()];
+        if parts.into_iter().flatten().any(|part| output::is_same_file(part, output)) {
             return Err(Error::new(output, Problem::OutputIsInput));
         }
-        let written = self
-            .pack()
-            .and_then(|image| output::replace(output, &image));
+        let written = self.pack().and_then(|image| output::replace(output, &image));
         if written.is_err() {
             output::remove_stale(output);
         }

@@ -54,10 +54,7 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     let mut image = Image::new(options.loader, options.kernel, options.root_task);
-    image
-        .seed(options.seed_hex.map_or(Seed::Random, Seed::Fixed))
-        .qemu(options.qemu)
-        .verbose(options.verbose);
+    image.seed(options.seed_hex.map_or(Seed::Random, Seed::Fixed)).qemu(options.qemu).verbose(options.verbose);
     options.arg0.map(|name| image.arg0(name));
     options.archive.map(|file| image.archive(file));
     options.dtb.map(|file| image.dtb(file));

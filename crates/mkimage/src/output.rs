@@ -11,10 +11,9 @@ use crate::{Error, Problem};
 /// written to directly.
 pub fn replace(output: &Path, bytes: &[u8]) -> Result<(), Error> {
     let written = match fs::metadata(output) {
-        Ok(metadata) if !metadata.is_file() => OpenOptions::new()
-            .write(true)
-            .open(output)
-            .and_then(|mut file| file.write_all(bytes)),
+        Ok(metadata) if !metadata.is_file() => {
+            OpenOptions::new().write(true).open(output).and_then(|mut file| file.write_all(bytes))
+        }
         _ => write_beside(output, bytes),
     };
     written.map_err(|error| Error::new(output, Problem::Write(error)))
@@ -26,10 +25,8 @@ fn write_beside(output: &Path, bytes: &[u8]) -> io::Result<()> {
         _ => Path::new("."),
     };
     // Read and write for everyone, less what the umask takes: as any build product.
-    let mut file = tempfile::Builder::new()
-        .prefix(".mkimage")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".mkimage").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.persist(output).map_err(|error| error.error)?;
     Ok(())

@@ -17,30 +17,15 @@ use crate::{Error, Image, Problem, Seed};
 
 /// Checks all parts of `spec` and packs them.
 pub fn pack(spec: &Image) -> Result<Vec<u8>, Error> {
-    let [loader, kernel, root_task] = [
-        read(&spec.loader)?,
-        read(&spec.kernel)?,
-        read(&spec.root_task)?,
-    ];
-    let dtb = spec
-        .dtb
-        .as_deref()
-        .map(read_dtb)
-        .transpose()?
-        .unwrap_or_default();
+    let [loader, kernel, root_task] = [read(&spec.loader)?, read(&spec.kernel)?, read(&spec.root_task)?];
+    let dtb = spec.dtb.as_deref().map(read_dtb).transpose()?.unwrap_or_default();
     let loader = check(&loader, &Rules::LOADER, &spec.loader, Problem::Loader)?;
     let kernel = check(&kernel, &Rules::KERNEL, &spec.kernel, Problem::Kernel)?;
     Window::of(&kernel).map_err(|error| Error::new(&spec.kernel, Problem::Window(error)))?;
-    let root_task = check(
-        &root_task,
-        &Rules::ROOT_TASK,
-        &spec.root_task,
-        Problem::RootTask,
-    )?;
+    let root_task = check(&root_task, &Rules::ROOT_TASK, &spec.root_task, Problem::RootTask)?;
     let params = params(spec)?;
     let payload = image::build(&Payload {
-        flags: if spec.qemu { image::FLAG_QEMU } else { 0 }
-            | if spec.verbose { image::FLAG_VERBOSE } else { 0 },
+        flags: if spec.qemu { image::FLAG_QEMU } else { 0 } | if spec.verbose { image::FLAG_VERBOSE } else { 0 },
         kernel: &loadable(&kernel),
         root_task: &loadable(&root_task),
         params: &params,
@@ -75,10 +60,7 @@ fn place_behind(loader: &Program<'_>, len: usize) -> Result<Span, PlacementError
     align_up(loader.phys().end(), PAYLOAD_ALIGN)
         .and_then(|start| Span::sized(start, len as u64))
         .filter(|place| board::RAM.iter().any(|bank| bank.covers(*place)))
-        .ok_or(PlacementError::NoRoom {
-            part: "payload",
-            size: len as u64,
-        })
+        .ok_or(PlacementError::NoRoom { part: "payload", size: len as u64 })
 }
 
 /// The ELF file that has the segments of `program` and nothing else: no sections, symbols or debug information.
@@ -113,20 +95,12 @@ fn check<'a>(
 fn params(spec: &Image) -> Result<Vec<u8>, Error> {
     let mut builder = params::Builder::new();
     let refused = |string: &OsStr, error| Error::new(string, Problem::Params(error));
-    let name = spec
-        .arg0
-        .as_deref()
-        .or(spec.root_task.file_name())
-        .unwrap_or_default();
+    let name = spec.arg0.as_deref().or(spec.root_task.file_name()).unwrap_or_default();
     for arg in std::iter::once(name).chain(spec.args.iter().map(AsRef::as_ref)) {
-        builder
-            .arg(arg.as_bytes())
-            .map_err(|error| refused(arg, error))?;
+        builder.arg(arg.as_bytes()).map_err(|error| refused(arg, error))?;
     }
     for assignment in &spec.env {
-        builder
-            .env(assignment.as_bytes())
-            .map_err(|error| refused(assignment, error))?;
+        builder.env(assignment.as_bytes()).map_err(|error| refused(assignment, error))?;
     }
     if let Some(file) = &spec.archive {
         builder.archive(read_archive(file)?);
@@ -135,8 +109,7 @@ fn params(spec: &Image) -> Result<Vec<u8>, Error> {
         Seed::Fixed(seed) => seed,
         Seed::Random => {
             let mut seed = [0; 32];
-            getrandom::fill(&mut seed)
-                .map_err(|error| Error::new("--seed-hex", Problem::NoSeed(error)))?;
+            getrandom::fill(&mut seed).map_err(|error| Error::new("--seed-hex", Problem::NoSeed(error)))?;
             seed
         }
     });
@@ -159,10 +132,7 @@ fn read_archive(file: &Path) -> Result<Vec<u8>, Error> {
 fn read_dtb(file: &Path) -> Result<Vec<u8>, Error> {
     const MAGIC: [u8; 4] = 0xd00d_feed_u32.to_be_bytes();
     let bytes = read(file)?;
-    let size = bytes
-        .get(4..8)
-        .and_then(|size| size.try_into().ok())
-        .map_or(0, u32::from_be_bytes) as usize;
+    let size = bytes.get(4..8).and_then(|size| size.try_into().ok()).map_or(0, u32::from_be_bytes) as usize;
     if bytes.starts_with(&MAGIC) && (8..=bytes.len()).contains(&size) {
         Ok(bytes)
     } else {

@@ -15,13 +15,7 @@ const TASK: u64 = 0x40_0000;
 const CODE: &[u8] = &[0x1f, 0x20, 0x03, 0xd5];
 
 const fn segment(virt: u64, phys: u64, flags: u32) -> NewSegment<'static> {
-    NewSegment {
-        virt,
-        phys,
-        size: 0x2000,
-        flags,
-        data: CODE,
-    }
+    NewSegment { virt, phys, size: 0x2000, flags, data: CODE }
 }
 
 const TEXT: NewSegment<'static> = segment(TASK, TASK, READ | EXECUTE);
@@ -33,14 +27,8 @@ struct Bench(TempDir);
 impl Bench {
     fn new() -> Self {
         let bench = Self(TempDir::new().unwrap());
-        bench.put(
-            "loader",
-            &write(LOADER, &[segment(LOADER, LOADER, READ | EXECUTE)]),
-        );
-        bench.put(
-            "kernel.elf",
-            &write(KERNEL, &[segment(KERNEL, 0, READ | WRITE | EXECUTE)]),
-        );
+        bench.put("loader", &write(LOADER, &[segment(LOADER, LOADER, READ | EXECUTE)]));
+        bench.put("kernel.elf", &write(KERNEL, &[segment(KERNEL, 0, READ | WRITE | EXECUTE)]));
         bench.put("app.elf", &write(TASK, &[TEXT, DATA]));
         bench
     }
@@ -56,16 +44,7 @@ impl Bench {
     /// Runs the command on the parts, with further options.
     fn run(&self, output: &str, options: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mkimage"))
-            .args([
-                "--loader",
-                "loader",
-                "--kernel",
-                "kernel.elf",
-                "--root-task",
-                "app.elf",
-                "-o",
-                output,
-            ])
+            .args(["--loader", "loader", "--kernel", "kernel.elf", "--root-task", "app.elf", "-o", output])
             .args(options)
             .current_dir(self.0.path())
             .output()
@@ -77,10 +56,7 @@ impl Bench {
         self.put("boot.elf", b"an image of yesterday");
         let before = self.files();
         let output = self.run("boot.elf", options);
-        let files: Vec<_> = before
-            .into_iter()
-            .filter(|file| file != "boot.elf")
-            .collect();
+        let files: Vec<_> = before.into_iter().filter(|file| file != "boot.elf").collect();
         assert_eq!(self.files(), files);
         one_line(&output)
     }
@@ -121,10 +97,7 @@ fn payload_of(file: &[u8]) -> (Vec<u8>, u64) {
 fn a_good_image_holds_every_part() {
     let bench = Bench::new();
     bench.put("files.cpio", b"070701 ... TRAILER!!!\0");
-    bench.put(
-        "board.dtb",
-        &[0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 12, 1, 2, 3, 4],
-    );
+    bench.put("board.dtb", &[0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 12, 1, 2, 3, 4]);
     let seed = "ab".repeat(32);
     let options = [
         "--arg",
@@ -144,45 +117,24 @@ fn a_good_image_holds_every_part() {
         &seed,
     ];
     let output = bench.run("boot.elf", &options);
-    assert!(
-        output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(),
-        "{output:?}"
-    );
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
 
     let file = fs::read(bench.path("boot.elf")).unwrap();
-    assert_eq!(
-        Program::check(&file, &Rules::LOADER).unwrap().entry(),
-        LOADER
-    );
+    assert_eq!(Program::check(&file, &Rules::LOADER).unwrap().entry(), LOADER);
     let (bytes, place) = payload_of(&file);
     assert_eq!(place, LOADER + 0x1_0000);
     let payload = image::parse(&bytes).unwrap();
     assert_eq!(payload.flags, image::FLAG_QEMU);
     assert_eq!(payload.dtb.len(), 12);
     let kernel = Program::check(payload.kernel, &Rules::KERNEL).unwrap();
-    assert_eq!(
-        (kernel.entry(), kernel.phys().start(), kernel.virt().len()),
-        (KERNEL, 0, 0x2000)
-    );
+    assert_eq!((kernel.entry(), kernel.phys().start(), kernel.virt().len()), (KERNEL, 0, 0x2000));
     let task = Program::check(payload.root_task, &Rules::ROOT_TASK).unwrap();
     assert_eq!((task.entry(), task.segments().count()), (TASK, 2));
     let params = params::parse(payload.params).unwrap();
-    assert_eq!(
-        params.args().collect::<Vec<_>>(),
-        [c"app.elf", c"--list", c"x y"]
-    );
+    assert_eq!(params.args().collect::<Vec<_>>(), [c"app.elf", c"--list", c"x y"]);
     assert_eq!(params.env().collect::<Vec<_>>(), [c"A=1", c"B="]);
-    assert!(
-        params.is_qemu() && params.seed() == &[0xab; 32] && params.archive().starts_with(b"070701")
-    );
-    assert_eq!(
-        fs::metadata(bench.path("boot.elf"))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o600,
-        0o600
-    );
+    assert!(params.is_qemu() && params.seed() == &[0xab; 32] && params.archive().starts_with(b"070701"));
+    assert_eq!(fs::metadata(bench.path("boot.elf")).unwrap().permissions().mode() & 0o600, 0o600);
 }
 
 #[test]
@@ -206,11 +158,7 @@ fn a_fixed_seed_makes_equal_images_and_a_random_one_does_not() {
     assert_eq!(image(&["--seed-hex", &seed]), image(&["--seed-hex", &seed]));
     assert_ne!(image(&[]), image(&[]));
     let (bytes, _) = payload_of(&image(&[]));
-    assert!(
-        !params::parse(image::parse(&bytes).unwrap().params)
-            .unwrap()
-            .is_qemu()
-    );
+    assert!(!params::parse(image::parse(&bytes).unwrap().params).unwrap().is_qemu());
 }
 
 #[test]
@@ -224,69 +172,21 @@ fn wrong_root_tasks_are_named() {
     assert!(bench.refused_root_task(b"").contains("not an ELF file"));
     let mut x86 = good.clone();
     x86[18] = 62;
-    assert!(
-        bench
-            .refused_root_task(&x86)
-            .contains("app.elf: an ELF file for x86-64, not for AArch64")
-    );
+    assert!(bench.refused_root_task(&x86).contains("app.elf: an ELF file for x86-64, not for AArch64"));
     let mut dynamic = good.clone();
     dynamic[16] = 3;
-    assert!(
-        bench
-            .refused_root_task(&dynamic)
-            .contains("not a static program (link it statically")
-    );
-    assert!(
-        bench
-            .refused_root_task(&good[..good.len() - 1])
-            .contains("app.elf: truncated")
-    );
-    assert!(
-        bench
-            .refused_root_task(&good[..100])
-            .contains("app.elf: truncated")
-    );
-    let on_text = NewSegment {
-        virt: TASK + 0x1000,
-        ..DATA
-    };
-    assert!(
-        bench
-            .refused_root_task(&write(TASK, &[TEXT, on_text]))
-            .contains("overlap (correct its linker script")
-    );
-    let writable = NewSegment {
-        flags: READ | WRITE | EXECUTE,
-        ..TEXT
-    };
-    assert!(
-        bench
-            .refused_root_task(&write(TASK, &[writable]))
-            .contains("is writable and executable")
-    );
-    let in_kernel = NewSegment {
-        virt: KERNEL,
-        ..DATA
-    };
-    assert!(
-        bench
-            .refused_root_task(&write(TASK, &[TEXT, in_kernel]))
-            .contains("is outside the memory it may use")
-    );
-    let huge = NewSegment {
-        size: 3 << 30,
-        ..DATA
-    };
-    assert!(
-        bench
-            .refused_root_task(&write(TASK, &[TEXT, huge]))
-            .contains("app.elf: no room for the root task of")
-    );
-    assert!(
-        bench
-            .refused_root_task(&write(TASK + 0x2000, &[TEXT, DATA]))
-            .contains("app.elf: entry point 0x402000")
-    );
+    assert!(bench.refused_root_task(&dynamic).contains("not a static program (link it statically"));
+    assert!(bench.refused_root_task(&good[..good.len() - 1]).contains("app.elf: truncated"));
+    assert!(bench.refused_root_task(&good[..100]).contains("app.elf: truncated"));
+    let on_text = NewSegment { virt: TASK + 0x1000, ..DATA };
+    assert!(bench.refused_root_task(&write(TASK, &[TEXT, on_text])).contains("overlap (correct its linker script"));
+    let writable = NewSegment { flags: READ | WRITE | EXECUTE, ..TEXT };
+    assert!(bench.refused_root_task(&write(TASK, &[writable])).contains("is writable and executable"));
+    let in_kernel = NewSegment { virt: KERNEL, ..DATA };
+    assert!(bench.refused_root_task(&write(TASK, &[TEXT, in_kernel])).contains("is outside the memory it may use"));
+    let huge = NewSegment { size: 3 << 30, ..DATA };
+    assert!(bench.refused_root_task(&write(TASK, &[TEXT, huge])).contains("app.elf: no room for the root task of"));
+    assert!(bench.refused_root_task(&write(TASK + 0x2000, &[TEXT, DATA])).contains("app.elf: entry point 0x402000"));
 }
 
 #[test]
@@ -301,26 +201,15 @@ fn wrong_kernels_and_loaders_are_named() {
     };
     let kernel = |phys: u64| write(KERNEL, &[segment(KERNEL, phys, READ | EXECUTE)]);
     let line = refused("kernel.elf", &kernel(0x9000_0000));
-    assert!(
-        line.contains(
-            "kernel.elf: segment 0x90000000..0x90002000 is outside the memory it may use"
-        ),
-        "{line}"
-    );
+    assert!(line.contains("kernel.elf: segment 0x90000000..0x90002000 is outside the memory it may use"), "{line}");
     let line = refused("kernel.elf", &kernel(LOADER));
-    assert!(
-        line.contains("would overwrite the loader") && line.contains("another LOADER_BASE"),
-        "{line}"
-    );
+    assert!(line.contains("would overwrite the loader") && line.contains("another LOADER_BASE"), "{line}");
     let line = refused("kernel.elf", &kernel(0x1000));
     assert!(line.contains("they differ within 2 MiB"), "{line}");
     let line = refused("kernel.elf", b"\x7fELF");
     assert!(line.contains("kernel.elf: truncated"), "{line}");
     let line = refused("loader", b"nothing");
-    assert!(
-        line.contains("loader: not an ELF file (give the loader that crates/loader builds)"),
-        "{line}"
-    );
+    assert!(line.contains("loader: not an ELF file (give the loader that crates/loader builds)"), "{line}");
 }
 
 #[test]
@@ -338,27 +227,11 @@ fn missing_files_are_named() {
 #[test]
 fn wrong_options_are_named() {
     let bench = Bench::new();
-    assert!(
-        bench
-            .refusal(&["--env", "A"])
-            .contains("A: an environment string is not NAME=value")
-    );
-    assert!(
-        bench
-            .refusal(&["--archive", "app.elf"])
-            .contains("app.elf: not a whole CPIO archive")
-    );
-    assert!(
-        bench
-            .refusal(&["--dtb", "app.elf"])
-            .contains("app.elf: not a whole device tree blob")
-    );
+    assert!(bench.refusal(&["--env", "A"]).contains("A: an environment string is not NAME=value"));
+    assert!(bench.refusal(&["--archive", "app.elf"]).contains("app.elf: not a whole CPIO archive"));
+    assert!(bench.refusal(&["--dtb", "app.elf"]).contains("app.elf: not a whole device tree blob"));
     let output = bench.run("boot.elf", &["--seed-hex", "abc"]);
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("a seed is 64 hexadecimal digits")
-    );
+    assert!(String::from_utf8(output.stderr).unwrap().contains("a seed is 64 hexadecimal digits"));
 }
 
 #[test]
@@ -374,10 +247,7 @@ fn no_space_left_is_told() {
 #[test]
 fn a_folder_that_is_not_there_is_told() {
     let refusal = one_line(&Bench::new().run("none/boot.elf", &[]));
-    assert!(
-        refusal.contains("none/boot.elf: cannot be written: No such file or directory"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("none/boot.elf: cannot be written: No such file or directory"), "{refusal}");
 }
 
 #[test]
@@ -385,10 +255,7 @@ fn a_part_is_never_overwritten() {
     let bench = Bench::new();
     let kernel = fs::read(bench.path("kernel.elf")).unwrap();
     symlink("kernel.elf", bench.path("boot.elf")).unwrap();
-    assert!(
-        one_line(&bench.run("boot.elf", &[]))
-            .contains("is both a part of the image and its output")
-    );
+    assert!(one_line(&bench.run("boot.elf", &[])).contains("is both a part of the image and its output"));
     assert_eq!(fs::read(bench.path("kernel.elf")).unwrap(), kernel);
 }
 

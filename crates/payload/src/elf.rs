@@ -55,23 +55,15 @@ pub struct Rules<'a> {
 impl Rules<'static> {
     /// A kernel: its physical addresses are in [`board::RAM`], all at one distance from its virtual ones. It maps itself
     /// anew when it starts, so its segments may well be one, writable and executable.
-    pub const KERNEL: Self = Self {
-        address: Address::Physical,
-        memory: &board::RAM,
-        separate: false,
-        one_offset: true,
-    };
+    pub const KERNEL: Self =
+        Self { address: Address::Physical, memory: &board::RAM, separate: false, one_offset: true };
 
     /// A loader: runs at its physical addresses.
     pub const LOADER: Self = Self::KERNEL;
 
     /// A root task: its virtual addresses are in [`board::USER`], and no page is writable and executable.
-    pub const ROOT_TASK: Self = Self {
-        address: Address::Virtual,
-        memory: &[board::USER],
-        separate: true,
-        one_offset: false,
-    };
+    pub const ROOT_TASK: Self =
+        Self { address: Address::Virtual, memory: &[board::USER], separate: true, one_offset: false };
 }
 
 /// One loadable segment.
@@ -108,14 +100,7 @@ impl<'a> Program<'a> {
         let header = check_kind(file)?;
         let table = header_table(&header, file).ok_or(ElfError::TruncatedHeaders)?;
         let none = Span::between(0, 0);
-        let mut program = Self {
-            file,
-            table,
-            entry: header.e_entry,
-            virt: none,
-            pages: none,
-            phys: none,
-        };
+        let mut program = Self { file, table, entry: header.e_entry, virt: none, pages: none, phys: none };
         program.check_segments(rules)?;
         program.pages = program.virt.widened(PAGE).ok_or(ElfError::WrapsAround)?;
         program.check_overlaps(rules)?;
@@ -126,17 +111,14 @@ impl<'a> Program<'a> {
     /// The loadable segments, in file order, without empty ones.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'a>> + use<'a> {
         let file = self.file;
-        self.headers()
-            .filter_map(move |header| segment(&header, file).ok())
+        self.headers().filter_map(move |header| segment(&header, file).ok())
     }
 
     /// The program headers of loadable segments.
     fn headers(&self) -> impl Iterator<Item = ProgramHeader> + use<'a> {
         SegmentTable::new(LittleEndian, Class::ELF64, self.table)
             .iter()
-            .filter(|header| {
-                header.p_type == abi::PT_LOAD && (header.p_memsz != 0 || header.p_filesz != 0)
-            })
+            .filter(|header| header.p_type == abi::PT_LOAD && (header.p_memsz != 0 || header.p_filesz != 0))
     }
 
     /// Virtual address of the first instruction.
@@ -173,11 +155,7 @@ impl<'a> Program<'a> {
             }
             let segment = segment(&header, self.file)?;
             let phys = segment.phys_span()?;
-            let target = if rules.address == Address::Physical {
-                phys
-            } else {
-                segment.virt
-            };
+            let target = if rules.address == Address::Physical { phys } else { segment.virt };
             if !rules.memory.iter().any(|memory| memory.covers(target)) {
                 return Err(ElfError::OutsideMemory(target));
             }
@@ -197,11 +175,7 @@ impl<'a> Program<'a> {
                 }
             }
         }
-        if count == 0 {
-            Err(ElfError::NothingToLoad)
-        } else {
-            Ok(())
-        }
+        if count == 0 { Err(ElfError::NothingToLoad) } else { Ok(()) }
     }
 
     /// No two segments share an address or, where rights are to be kept apart, a page.
@@ -214,8 +188,7 @@ impl<'a> Program<'a> {
                 if !rules.separate || a.flags == b.flags {
                     continue;
                 }
-                let page =
-                    |segment: Segment<'_>| segment.virt.widened(PAGE).ok_or(ElfError::WrapsAround);
+                let page = |segment: Segment<'_>| segment.virt.widened(PAGE).ok_or(ElfError::WrapsAround);
                 if page(a)?.overlaps(page(b)?) {
                     return Err(ElfError::SharedPage(a.virt, b.virt));
                 }
@@ -229,11 +202,9 @@ impl<'a> Program<'a> {
         let Some(instruction) = Span::sized(self.entry, 4) else {
             return Err(ElfError::EntryOutsideCode(self.entry));
         };
-        let loaded =
-            |segment: Segment<'_>| Span::sized(segment.virt.start(), segment.data.len() as u64);
+        let loaded = |segment: Segment<'_>| Span::sized(segment.virt.start(), segment.data.len() as u64);
         let is_code = |segment: Segment<'_>| {
-            segment.flags & EXECUTE != 0
-                && loaded(segment).is_some_and(|code| code.covers(instruction))
+            segment.flags & EXECUTE != 0 && loaded(segment).is_some_and(|code| code.covers(instruction))
         };
         if self.entry.is_multiple_of(4) && self.segments().any(is_code) {
             Ok(())
@@ -264,21 +235,13 @@ fn check_kind(file: &[u8]) -> Result<FileHeader<LittleEndian>, ElfError> {
     if !file.starts_with(&abi::ELFMAGIC) {
         return Err(ElfError::NotElf);
     }
-    if file
-        .get(abi::EI_CLASS)
-        .is_some_and(|class| *class != abi::ELFCLASS64)
-    {
+    if file.get(abi::EI_CLASS).is_some_and(|class| *class != abi::ELFCLASS64) {
         return Err(ElfError::Not64Bit);
     }
-    if file
-        .get(abi::EI_DATA)
-        .is_some_and(|data| *data != abi::ELFDATA2LSB)
-    {
+    if file.get(abi::EI_DATA).is_some_and(|data| *data != abi::ELFDATA2LSB) {
         return Err(ElfError::BigEndian);
     }
-    let (ident, tail) = file
-        .split_at_checked(abi::EI_NIDENT)
-        .ok_or(ElfError::TruncatedHeaders)?;
+    let (ident, tail) = file.split_at_checked(abi::EI_NIDENT).ok_or(ElfError::TruncatedHeaders)?;
     let ident = parse_ident(ident).map_err(|_| ElfError::NotElf)?;
     let header = FileHeader::parse_tail(ident, tail).map_err(|_| ElfError::TruncatedHeaders)?;
     if header.e_machine != abi::EM_AARCH64 {
@@ -307,27 +270,17 @@ fn segment<'a>(header: &ProgramHeader, file: &'a [u8]) -> Result<Segment<'a>, El
         .ok()
         .zip(usize::try_from(needed).ok())
         .and_then(|(start, end)| file.get(start..end))
-        .ok_or(ElfError::Truncated {
-            needed,
-            present: file.len() as u64,
-        })?;
+        .ok_or(ElfError::Truncated { needed, present: file.len() as u64 })?;
     let virt = Span::sized(header.p_vaddr, header.p_memsz).ok_or(ElfError::WrapsAround)?;
     if data.len() as u64 > virt.len() {
         return Err(ElfError::LargerInFile(virt));
     }
     let align = header.p_align;
     // ELF: p_vaddr and p_offset are equal modulo p_align; 0 and 1 ask for nothing.
-    if align > 1
-        && (!align.is_power_of_two() || (virt.start() ^ header.p_offset) & (align - 1) != 0)
-    {
+    if align > 1 && (!align.is_power_of_two() || (virt.start() ^ header.p_offset) & (align - 1) != 0) {
         return Err(ElfError::Misaligned(virt));
     }
-    Ok(Segment {
-        virt,
-        phys: header.p_paddr,
-        flags: header.p_flags,
-        data,
-    })
+    Ok(Segment { virt, phys: header.p_paddr, flags: header.p_flags, data })
 }
 
 /// Why an ELF file is refused.
@@ -390,18 +343,12 @@ impl fmt::Display for ElfError {
             },
             Self::NotExecutable(kind) => match kind {
                 1 => write!(f, "an object file, not a linked program"),
-                3 => write!(
-                    f,
-                    "a position-independent or shared ELF file, not a static program"
-                ),
+                3 => write!(f, "a position-independent or shared ELF file, not a static program"),
                 other => write!(f, "an ELF file of type {other}, not a program (2)"),
             },
             Self::TruncatedHeaders => write!(f, "truncated: the file ends within its ELF headers"),
             Self::Truncated { needed, present } => {
-                write!(
-                    f,
-                    "truncated: its segments need {needed} bytes, the file has {present}"
-                )
+                write!(f, "truncated: its segments need {needed} bytes, the file has {present}")
             }
             Self::NothingToLoad => write!(f, "no segment to load"),
             Self::TooManySegments => write!(f, "more than {MAX_SEGMENTS} segments to load"),
@@ -412,23 +359,14 @@ impl fmt::Display for ElfError {
             Self::WrapsAround => write!(f, "a segment passes the end of the address space"),
             Self::OutsideMemory(at) => write!(f, "segment {at} is outside the memory it may use"),
             Self::ScatteredLoad(at) => {
-                write!(
-                    f,
-                    "segment {at} has another distance to its load address than the first segment"
-                )
+                write!(f, "segment {at} has another distance to its load address than the first segment")
             }
             Self::Overlap(a, b) => write!(f, "segments {a} and {b} overlap"),
             Self::SharedPage(a, b) => {
-                write!(
-                    f,
-                    "segments {a} and {b} share a page but not their access rights"
-                )
+                write!(f, "segments {a} and {b} share a page but not their access rights")
             }
             Self::WritableCode(at) => write!(f, "segment {at} is writable and executable"),
-            Self::EntryOutsideCode(entry) => write!(
-                f,
-                "entry point {entry:#x} is not in a loaded, executable segment"
-            ),
+            Self::EntryOutsideCode(entry) => write!(f, "entry point {entry:#x} is not in a loaded, executable segment"),
         }
     }
 }

@@ -64,11 +64,7 @@ pub struct Payload<'a> {
 /// header.
 #[must_use]
 pub fn peek_flags(header: &[u8; HEADER]) -> u64 {
-    if header[..MAGIC.len()] == MAGIC {
-        number(header, FLAGS).unwrap_or(0)
-    } else {
-        0
-    }
+    if header[..MAGIC.len()] == MAGIC { number(header, FLAGS).unwrap_or(0) } else { 0 }
 }
 
 /// The length in bytes of the payload whose header is given: how much to read before [`parse`].
@@ -79,9 +75,7 @@ pub fn peek_len(header: &[u8; HEADER]) -> Result<u64, ImageError> {
     if header[..MAGIC.len()] != MAGIC {
         return Err(ImageError::BadMagic);
     }
-    number(header, TOTAL_LEN)
-        .filter(|len| *len >= HEADER as u64)
-        .ok_or(ImageError::Damaged)
+    number(header, TOTAL_LEN).filter(|len| *len >= HEADER as u64).ok_or(ImageError::Damaged)
 }
 
 /// Reads the payload at the start of `bytes` and compares its checksum; what follows it is ignored.

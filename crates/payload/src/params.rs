@@ -92,8 +92,7 @@ impl<'a> Params<'a> {
 }
 
 fn strings(part: &[u8]) -> impl Iterator<Item = &CStr> + Clone {
-    part.split_inclusive(|byte| *byte == 0)
-        .filter_map(|string| CStr::from_bytes_with_nul(string).ok())
+    part.split_inclusive(|byte| *byte == 0).filter_map(|string| CStr::from_bytes_with_nul(string).ok())
 }
 
 /// The length in bytes of the block whose header is given: how much to map or read before [`parse`].
@@ -115,9 +114,7 @@ pub fn peek_len(header: &[u8; HEADER]) -> Result<u64, ParamsError> {
 /// # Errors
 /// The first [`ParamsError`] met.
 pub fn parse(bytes: &[u8]) -> Result<Params<'_>, ParamsError> {
-    let header = bytes
-        .first_chunk::<HEADER>()
-        .ok_or(ParamsError::Truncated)?;
+    let header = bytes.first_chunk::<HEADER>().ok_or(ParamsError::Truncated)?;
     let len = usize::try_from(peek_len(header)?).map_err(|_| ParamsError::BadLength)?;
     let block = bytes.get(..len).ok_or(ParamsError::Truncated)?;
     let flags = number(header, FLAGS).ok_or(ParamsError::Truncated)?;
@@ -130,14 +127,7 @@ pub fn parse(bytes: &[u8]) -> Result<Params<'_>, ParamsError> {
             return Err(ParamsError::BadPart(name));
         }
     }
-    let params = Params {
-        block,
-        flags,
-        args,
-        env,
-        archive,
-        seed,
-    };
+    let params = Params { block, flags, args, env, archive, seed };
     if params.env().any(|string| !is_assignment(string.to_bytes())) {
         return Err(ParamsError::BadPart("environment"));
     }
@@ -146,10 +136,7 @@ pub fn parse(bytes: &[u8]) -> Result<Params<'_>, ParamsError> {
 
 /// Whether `string` is `NAME=value` with a name.
 fn is_assignment(string: &[u8]) -> bool {
-    string
-        .iter()
-        .position(|byte| *byte == b'=')
-        .is_some_and(|at| at > 0)
+    string.iter().position(|byte| *byte == b'=').is_some_and(|at| at > 0)
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u64> {

@@ -52,50 +52,21 @@ impl Placement {
             .find(|bank| bank.covers(parts.kernel))
             .ok_or(PlacementError::KernelOutsideMemory(parts.kernel))?;
         if parts.kernel.overlaps(parts.loader) {
-            return Err(PlacementError::KernelOnLoader {
-                kernel: parts.kernel,
-                loader: parts.loader,
-            });
+            return Err(PlacementError::KernelOnLoader { kernel: parts.kernel, loader: parts.loader });
         }
         let payload = if parts.kernel.overlaps(parts.payload) {
             let taken = [parts.kernel, parts.loader];
-            first_free(
-                bank.start(),
-                parts.payload.len(),
-                PAYLOAD_ALIGN,
-                bank,
-                &taken,
-            )
-            .ok_or(PlacementError::NoRoom {
-                part: "payload",
-                size: parts.payload.len(),
-            })?
+            first_free(bank.start(), parts.payload.len(), PAYLOAD_ALIGN, bank, &taken)
+                .ok_or(PlacementError::NoRoom { part: "payload", size: parts.payload.len() })?
         } else {
             parts.payload
         };
         let taken = [parts.kernel, parts.loader, payload];
-        let dtb = first_free(parts.kernel.end(), parts.dtb_len, PAGE, bank, &taken).ok_or(
-            PlacementError::NoRoom {
-                part: "device tree",
-                size: parts.dtb_len,
-            },
-        )?;
-        let root_task = first_free(
-            dtb.end(),
-            parts.root_task_len,
-            ROOT_TASK_ALIGN,
-            bank,
-            &taken,
-        )
-        .ok_or(PlacementError::NoRoom {
-            part: "root task",
-            size: parts.root_task_len,
-        })?;
-        Ok(Self {
-            payload,
-            dtb,
-            root_task,
-        })
+        let dtb = first_free(parts.kernel.end(), parts.dtb_len, PAGE, bank, &taken)
+            .ok_or(PlacementError::NoRoom { part: "device tree", size: parts.dtb_len })?;
+        let root_task = first_free(dtb.end(), parts.root_task_len, ROOT_TASK_ALIGN, bank, &taken)
+            .ok_or(PlacementError::NoRoom { part: "root task", size: parts.root_task_len })?;
+        Ok(Self { payload, dtb, root_task })
     }
 }
 
@@ -138,10 +109,7 @@ impl fmt::Display for PlacementError {
                 write!(f, "kernel at {kernel} is outside the board's memory")
             }
             Self::KernelOnLoader { kernel, loader } => {
-                write!(
-                    f,
-                    "kernel at {kernel} would overwrite the loader at {loader}"
-                )
+                write!(f, "kernel at {kernel} would overwrite the loader at {loader}")
             }
             Self::NoRoom { part, size } => write!(f, "no room for the {part} of {size} bytes"),
         }

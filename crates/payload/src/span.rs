@@ -43,10 +43,7 @@ impl Span {
 
     /// Number of bytes.
     #[must_use]
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a length in bytes, not a collection"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a length in bytes, not a collection")]
     pub const fn len(self) -> u64 {
         self.end - self.start
     }
@@ -66,19 +63,13 @@ impl Span {
     /// The smallest range that covers both.
     #[must_use]
     pub fn hull(self, other: Self) -> Self {
-        Self {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
     /// The range widened to multiples of `align` (a power of two); `None` past the end of the address space.
     #[must_use]
     pub fn widened(self, align: u64) -> Option<Self> {
-        Some(Self {
-            start: align_down(self.start, align),
-            end: align_up(self.end, align)?,
-        })
+        Some(Self { start: align_down(self.start, align), end: align_up(self.end, align)? })
     }
 }
 

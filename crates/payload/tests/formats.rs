@@ -9,22 +9,9 @@ use proptest::prelude::*;
 
 fn sample() -> Vec<u8> {
     let mut builder = Builder::new();
-    builder
-        .arg(b"app")
-        .unwrap()
-        .arg(b"")
-        .unwrap()
-        .arg("größer".as_bytes())
-        .unwrap();
-    builder
-        .env(b"RUST_BACKTRACE=1")
-        .unwrap()
-        .env(b"EMPTY=")
-        .unwrap();
-    builder
-        .archive(b"070701 not really".to_vec())
-        .seed([7; 32])
-        .qemu(true);
+    builder.arg(b"app").unwrap().arg(b"").unwrap().arg("größer".as_bytes()).unwrap();
+    builder.env(b"RUST_BACKTRACE=1").unwrap().env(b"EMPTY=").unwrap();
+    builder.archive(b"070701 not really".to_vec()).seed([7; 32]).qemu(true);
     builder.build()
 }
 
@@ -34,10 +21,7 @@ fn params_are_read_back() {
     assert_eq!(block.len(), 4096);
     let params = params::parse(&block).unwrap();
     assert_eq!(params.args().collect::<Vec<_>>(), [c"app", c"", c"größer"]);
-    assert_eq!(
-        params.env().collect::<Vec<_>>(),
-        [c"RUST_BACKTRACE=1", c"EMPTY="]
-    );
+    assert_eq!(params.env().collect::<Vec<_>>(), [c"RUST_BACKTRACE=1", c"EMPTY="]);
     assert_eq!(params.archive(), b"070701 not really");
     assert_eq!(params.seed(), &[7; 32]);
     assert!(params.is_qemu());
@@ -48,14 +32,7 @@ fn params_are_read_back() {
 fn params_without_anything_are_empty() {
     let block = Builder::new().build();
     let params = params::parse(&block).unwrap();
-    assert_eq!(
-        (
-            params.args().count(),
-            params.env().count(),
-            params.archive().len()
-        ),
-        (0, 0, 0)
-    );
+    assert_eq!((params.args().count(), params.env().count(), params.archive().len()), (0, 0, 0));
     assert!(!params.is_qemu() && params.seed() == &[0; 32]);
 }
 
@@ -65,18 +42,9 @@ fn params_fields_are_where_the_format_says() {
     let number = |at: usize| u64::from_le_bytes(block[at..at + 8].try_into().unwrap());
     assert_eq!(&block[..8], b"sel4std\x01");
     assert_eq!((number(8), number(16)), (4096, 1));
-    assert_eq!(
-        &block[number(24) as usize..][..number(32) as usize],
-        "app\0\0größer\0".as_bytes()
-    );
-    assert_eq!(
-        &block[number(40) as usize..][..number(48) as usize],
-        b"RUST_BACKTRACE=1\0EMPTY=\0"
-    );
-    assert_eq!(
-        &block[number(56) as usize..][..number(64) as usize],
-        b"070701 not really"
-    );
+    assert_eq!(&block[number(24) as usize..][..number(32) as usize], "app\0\0größer\0".as_bytes());
+    assert_eq!(&block[number(40) as usize..][..number(48) as usize], b"RUST_BACKTRACE=1\0EMPTY=\0");
+    assert_eq!(&block[number(56) as usize..][..number(64) as usize], b"070701 not really");
     assert_eq!(&block[72..104], &[7; 32]);
 }
 
@@ -95,9 +63,7 @@ fn damaged_params_are_refused() {
     let patched = |at: usize, value: u64| {
         let mut block = sample();
         block[at..at + 8].copy_from_slice(&value.to_le_bytes());
-        params::parse(&block)
-            .map(|params| params.args().count())
-            .unwrap_err()
+        params::parse(&block).map(|params| params.args().count()).unwrap_err()
     };
     assert_eq!(patched(0, 0), ParamsError::BadMagic);
     assert_eq!(patched(8, 4095), ParamsError::BadLength);
@@ -105,18 +71,12 @@ fn damaged_params_are_refused() {
     assert_eq!(patched(8, 8192), ParamsError::Truncated);
     assert_eq!(patched(24, 0), ParamsError::BadPart("arguments"));
     assert_eq!(patched(24, 4096), ParamsError::BadPart("arguments"));
-    assert_eq!(
-        patched(24, u64::MAX - 15),
-        ParamsError::BadPart("arguments")
-    );
+    assert_eq!(patched(24, u64::MAX - 15), ParamsError::BadPart("arguments"));
     assert_eq!(patched(32, u64::MAX), ParamsError::BadPart("arguments"));
     assert_eq!(patched(32, 3), ParamsError::BadPart("arguments"));
     assert_eq!(patched(48, 3), ParamsError::BadPart("environment"));
     assert_eq!(patched(64, 4096), ParamsError::BadPart("archive"));
-    assert_eq!(
-        params::parse(&sample()[..4095]).unwrap_err(),
-        ParamsError::Truncated
-    );
+    assert_eq!(params::parse(&sample()[..4095]).unwrap_err(), ParamsError::Truncated);
     assert_eq!(params::parse(b"").unwrap_err(), ParamsError::Truncated);
 }
 
@@ -124,35 +84,18 @@ fn damaged_params_are_refused() {
 fn strings_that_cannot_be_told_are_refused() {
     assert_eq!(Builder::new().arg(b"a\0b").unwrap_err(), ParamsError::Nul);
     assert_eq!(Builder::new().env(b"A=\0").unwrap_err(), ParamsError::Nul);
-    assert_eq!(
-        Builder::new().env(b"A").unwrap_err(),
-        ParamsError::NotAssignment
-    );
-    assert_eq!(
-        Builder::new().env(b"=A").unwrap_err(),
-        ParamsError::NotAssignment
-    );
+    assert_eq!(Builder::new().env(b"A").unwrap_err(), ParamsError::NotAssignment);
+    assert_eq!(Builder::new().env(b"=A").unwrap_err(), ParamsError::NotAssignment);
 }
 
-const PARTS: Payload<'_> = Payload {
-    flags: image::FLAG_QEMU,
-    kernel: b"kernel",
-    root_task: b"root task",
-    params: b"params",
-    dtb: b"",
-};
+const PARTS: Payload<'_> =
+    Payload { flags: image::FLAG_QEMU, kernel: b"kernel", root_task: b"root task", params: b"params", dtb: b"" };
 
 #[test]
 fn a_payload_is_read_back() {
     let mut bytes = image::build(&PARTS);
-    assert_eq!(
-        image::peek_len(bytes.first_chunk().unwrap()),
-        Ok(bytes.len() as u64)
-    );
-    assert_eq!(
-        image::peek_flags(bytes.first_chunk().unwrap()),
-        image::FLAG_QEMU
-    );
+    assert_eq!(image::peek_len(bytes.first_chunk().unwrap()), Ok(bytes.len() as u64));
+    assert_eq!(image::peek_flags(bytes.first_chunk().unwrap()), image::FLAG_QEMU);
     bytes.extend_from_slice(b"what happens to lie behind it");
     assert_eq!(image::parse(&bytes), Ok(PARTS));
 }
@@ -190,52 +133,22 @@ fn the_root_task_follows_the_kernel() {
     let placement = plan(&parts()).unwrap();
     assert_eq!(placement.root_task, Span::between(0x40_0000, 0x50_0000));
     assert_eq!(placement.payload, parts().payload);
-    let placement = plan(&Parts {
-        dtb_len: 100,
-        ..parts()
-    })
-    .unwrap();
+    let placement = plan(&Parts { dtb_len: 100, ..parts() }).unwrap();
     assert_eq!(placement.dtb, Span::between(0x22_e000, 0x22_e064));
-    let placement = plan(&Parts {
-        dtb_len: 0x20_0000,
-        ..parts()
-    })
-    .unwrap();
+    let placement = plan(&Parts { dtb_len: 0x20_0000, ..parts() }).unwrap();
     assert_eq!(placement.root_task.start(), 0x60_0000);
 }
 
 #[test]
 fn a_root_task_that_would_meet_the_payload_goes_behind_it() {
-    let placement = plan(&Parts {
-        root_task_len: 0x3fc0_0000,
-        ..parts()
-    })
-    .unwrap();
+    let placement = plan(&Parts { root_task_len: 0x3fc0_0000, ..parts() }).unwrap();
     assert_eq!(placement.root_task.start(), 0x40_0000);
-    let placement = plan(&Parts {
-        root_task_len: 0x3fc0_1000,
-        ..parts()
-    })
-    .unwrap();
+    let placement = plan(&Parts { root_task_len: 0x3fc0_1000, ..parts() }).unwrap();
     assert_eq!(placement.root_task.start(), 0x4020_0000);
-    let placement = plan(&Parts {
-        root_task_len: 0x3fe0_1000,
-        ..parts()
-    });
-    assert_eq!(
-        placement,
-        Err(PlacementError::NoRoom {
-            part: "root task",
-            size: 0x3fe0_1000
-        })
-    );
+    let placement = plan(&Parts { root_task_len: 0x3fe0_1000, ..parts() });
+    assert_eq!(placement, Err(PlacementError::NoRoom { part: "root task", size: 0x3fe0_1000 }));
     let kernel = Span::between(0x3000_0000, 0x3022_e000);
-    let placement = plan(&Parts {
-        kernel,
-        root_task_len: 0x1000_0000,
-        ..parts()
-    })
-    .unwrap();
+    let placement = plan(&Parts { kernel, root_task_len: 0x1000_0000, ..parts() }).unwrap();
     assert_eq!(placement.root_task.start(), 0x4020_0000);
 }
 
@@ -245,15 +158,9 @@ fn a_kernel_moves_the_payload_but_not_the_loader() {
     let placement = plan(&Parts { kernel, ..parts() }).unwrap();
     assert!(!placement.payload.overlaps(kernel) && placement.payload != parts().payload);
     let kernel = Span::between(0x3ff0_0000, 0x4000_0001);
-    assert!(matches!(
-        plan(&Parts { kernel, ..parts() }),
-        Err(PlacementError::KernelOnLoader { .. })
-    ));
+    assert!(matches!(plan(&Parts { kernel, ..parts() }), Err(PlacementError::KernelOnLoader { .. })));
     let kernel = Span::between(0x7fff_f000, 0x8000_1000);
-    assert_eq!(
-        plan(&Parts { kernel, ..parts() }),
-        Err(PlacementError::KernelOutsideMemory(kernel))
-    );
+    assert_eq!(plan(&Parts { kernel, ..parts() }), Err(PlacementError::KernelOutsideMemory(kernel)));
 }
 
 proptest! {

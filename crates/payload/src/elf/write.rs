@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use object::elf::{
-    ELFCLASS64, ELFDATA2LSB, ELFMAG, ELFOSABI_SYSV, EM_AARCH64, ET_EXEC, EV_CURRENT, FileFlags,
-    FileHeader64, Ident, PT_LOAD, ProgramFlags, ProgramHeader64, SymbolSection,
+    ELFCLASS64, ELFDATA2LSB, ELFMAG, ELFOSABI_SYSV, EM_AARCH64, ET_EXEC, EV_CURRENT, FileFlags, FileHeader64, Ident,
+    PT_LOAD, ProgramFlags, ProgramHeader64, SymbolSection,
 };
 use object::pod::bytes_of;
 use object::{LittleEndian as LE, U16, U32, U64};
@@ -31,11 +31,8 @@ const ALIGN: u64 = 64;
 /// An ELF64 executable for AArch64 that has `segments`, starts at `entry`, and has neither sections nor symbols.
 #[must_use]
 pub fn write(entry: u64, segments: &[NewSegment<'_>]) -> Vec<u8> {
-    let headers_len =
-        size_of::<FileHeader64<LE>>() + segments.len() * size_of::<ProgramHeader64<LE>>();
-    let mut file = Vec::with_capacity(
-        headers_len + segments.iter().map(|s| s.data.len() + 128).sum::<usize>(),
-    );
+    let headers_len = size_of::<FileHeader64<LE>>() + segments.len() * size_of::<ProgramHeader64<LE>>();
+    let mut file = Vec::with_capacity(headers_len + segments.iter().map(|s| s.data.len() + 128).sum::<usize>());
     file.extend_from_slice(bytes_of(&file_header(entry, segments.len())));
     let mut end = headers_len as u64;
     let mut offsets = Vec::with_capacity(segments.len());

@@ -2,27 +2,13 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    CHECKED, CHECKSUM, DTB, FLAGS, HEADER, KERNEL, MAGIC, PARAMS, PART_ALIGN, Payload, ROOT_TASK,
-    TOTAL_LEN,
-};
+use super::{CHECKED, CHECKSUM, DTB, FLAGS, HEADER, KERNEL, MAGIC, PARAMS, PART_ALIGN, Payload, ROOT_TASK, TOTAL_LEN};
 
 /// The payload that has these parts. Nothing is checked, so that tests can write what must be refused.
 #[must_use]
 pub fn build(parts: &Payload<'_>) -> Vec<u8> {
-    let list = [
-        (KERNEL, parts.kernel),
-        (ROOT_TASK, parts.root_task),
-        (PARAMS, parts.params),
-        (DTB, parts.dtb),
-    ];
-    let mut bytes = Vec::with_capacity(
-        HEADER
-            + list
-                .iter()
-                .map(|(_, part)| part.len() + PART_ALIGN)
-                .sum::<usize>(),
-    );
+    let list = [(KERNEL, parts.kernel), (ROOT_TASK, parts.root_task), (PARAMS, parts.params), (DTB, parts.dtb)];
+    let mut bytes = Vec::with_capacity(HEADER + list.iter().map(|(_, part)| part.len() + PART_ALIGN).sum::<usize>());
     bytes.resize(HEADER, 0);
     for (at, part) in list {
         bytes.resize(bytes.len().next_multiple_of(PART_ALIGN), 0);

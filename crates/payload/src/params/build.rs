@@ -3,9 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{
-    ARCHIVE, ARGS, ENV, FLAG_QEMU, FLAGS, HEADER, MAGIC, PART_ALIGN, ParamsError, SEED, TOTAL_LEN,
-};
+use super::{ARCHIVE, ARGS, ENV, FLAG_QEMU, FLAGS, HEADER, MAGIC, PART_ALIGN, ParamsError, SEED, TOTAL_LEN};
 use crate::PAGE;
 
 /// Collects boot parameters and writes the block.
@@ -60,11 +58,7 @@ impl Builder {
 
     /// Sets or clears [`FLAG_QEMU`].
     pub fn qemu(&mut self, qemu: bool) -> &mut Self {
-        self.flags = if qemu {
-            self.flags | FLAG_QEMU
-        } else {
-            self.flags & !FLAG_QEMU
-        };
+        self.flags = if qemu { self.flags | FLAG_QEMU } else { self.flags & !FLAG_QEMU };
         self
     }
 
@@ -72,11 +66,7 @@ impl Builder {
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
         let mut block = vec![0; HEADER];
-        for (at, part) in [
-            (ARGS, &self.args),
-            (ENV, &self.env),
-            (ARCHIVE, &self.archive),
-        ] {
+        for (at, part) in [(ARGS, &self.args), (ENV, &self.env), (ARCHIVE, &self.archive)] {
             pad(&mut block, PART_ALIGN);
             let offset = block.len() as u64;
             block.extend_from_slice(part);
