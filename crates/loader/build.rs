@@ -3,8 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
-/// Where the loader runs if `LOADER_BASE` is not set: the middle of the lower bank of memory. Kernels load at its start,
-/// and a root task, which is limited by the slots of its CNode to some hundred MiB, ends below it.
+/// Where the loader runs if `LOADER_BASE` is not set: the middle of the lower bank of memory. Kernels load at its
+/// start, and a root task, which is limited by the slots of its CNode to some hundred MiB, ends below it.
 const BASE: &str = "0x40000000";
 
 fn main() {

@@ -53,8 +53,8 @@ pub fn level() -> u64 {
     level >> 2
 }
 
-/// Gives EL0 what muslcsys's clocks need, and keeps the performance counters from it. A kernel may decide otherwise later;
-/// 5.0.0 does not.
+/// Gives EL0 what muslcsys's clocks need, and keeps the performance counters from it. A kernel may decide otherwise
+/// later; 5.0.0 does not.
 pub fn open_to_user() {
     // SAFETY: changes what EL0 may do, and nothing runs there yet.
     unsafe {
@@ -127,14 +127,15 @@ unsafe fn stay_at_el1(entry: &Entry) -> ! {
     }
 }
 
-/// From EL2 into a kernel for EL1, whose MMU is on when it arrives there. EL2's is switched off, since its tables are in
-/// memory that the kernel gives away.
+/// From EL2 into a kernel for EL1, whose MMU is on when it arrives there. EL2's is switched off, since its tables are
+/// in memory that the kernel gives away.
 ///
 /// # Safety
 /// As [`enter`].
 unsafe fn leave_el2(entry: &Entry) -> ! {
     let [x0, x1, x2, x3, x4, x5] = entry.arguments;
-    // SAFETY: the caller's promise. After EL2's MMU is off, execution goes on at the same address, without data accesses.
+    // SAFETY: the caller's promise. After EL2's MMU is off, execution goes on at the same address, without data
+    // accesses.
     unsafe {
         asm!(
             "msr cpacr_el1, xzr",

@@ -1,9 +1,9 @@
 //! The boot loader: from power-on to the kernel's first instruction.
 //!
-//! QEMU's `-kernel`, or a first-stage loader, puts this program and the payload behind it into memory and enters it at EL1,
-//! EL2 or EL3 with one core running. `head.S` gets it to Rust with MMU and caches on; the rest is [`prepare`], read from top
-//! to bottom. Everything about the kernel is taken from its ELF file: an upper-half kernel is entered at EL1, a lower-half
-//! one, which has hypervisor support, at EL2.
+//! QEMU's `-kernel`, or a first-stage loader, puts this program and the payload behind it into memory and enters it at
+//! EL1, EL2 or EL3 with one core running. `head.S` gets it to Rust with MMU and caches on; the rest is [`prepare`],
+//! read from top to bottom. Everything about the kernel is taken from its ELF file: an upper-half kernel is entered at
+//! EL1, a lower-half one, which has hypervisor support, at EL2.
 //!
 //! A kernel for several cores would have them started (PSCI) and parked between [`prepare`] and [`enter::enter`].
 

@@ -98,8 +98,8 @@ fn inner(place: Span, block: u64) -> Span {
     if start < end { Span::between(start, end) } else { Span::between(place.start(), place.start()) }
 }
 
-/// Writes the data cache's lines of a range back to memory, so that instruction fetches and a kernel that starts with other
-/// attributes see it.
+/// Writes the data cache's lines of a range back to memory, so that instruction fetches and a kernel that starts with
+/// other attributes see it.
 fn clean(start: u64, len: u64) {
     let cache: u64;
     // SAFETY: reads an identification register.

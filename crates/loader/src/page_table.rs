@@ -1,9 +1,9 @@
 //! The contents of the first page tables.
 //!
 //! Two of them matter. The *identity map* is what the loader itself runs in: 1 GiB blocks, virtual address equal to
-//! physical address, memory cached, devices not. The *kernel window* is what the kernel starts in: 2 MiB blocks from the
-//! kernel's lowest virtual address to the end of that GiB, as seL4's kernels expect of any loader. The kernel replaces
-//! both by its own tables soon after it starts.
+//! physical address, memory cached, devices not. The *kernel window* is what the kernel starts in: 2 MiB blocks from
+//! the kernel's lowest virtual address to the end of that GiB, as seL4's kernels expect of any loader. The kernel
+//! replaces both by its own tables soon after it starts.
 //!
 //! Descriptor formats: Arm Architecture Reference Manual DDI 0487, D8.3, VMSAv8-64 with the 4 KiB granule.
 
@@ -33,8 +33,8 @@ const NORMAL: u64 = 4 << 2;
 /// Neither EL0 nor the level that uses the table may execute from here.
 const NO_EXECUTE: u64 = 0b11 << 53;
 
-/// Shareability of the kernel window: must equal the kernel's own, which is "none" for kernels of one core. A loader for
-/// SMP kernels starts the other cores with inner shareable (`0b11 << 8`) here.
+/// Shareability of the kernel window: must equal the kernel's own, which is "none" for kernels of one core. A loader
+/// for SMP kernels starts the other cores with inner shareable (`0b11 << 8`) here.
 const WINDOW_SHAREABILITY: u64 = 0;
 
 /// A page table of any level.
@@ -109,7 +109,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window for `kernel`, up to the end of the bank of memory that it is loaded into. mkimage makes this check too.
+    /// The window for `kernel`, up to the end of the bank of memory that it is loaded into. mkimage makes this check
+    /// too.
     ///
     /// # Errors
     /// As [`Window::new`].
@@ -119,8 +120,8 @@ impl Window {
         Self::new(kernel.virt(), phys, bank.end())
     }
 
-    /// The window for a kernel at `virt` that is loaded at `phys`, both of the same length, in the bank of memory that ends
-    /// at `limit`.
+    /// The window for a kernel at `virt` that is loaded at `phys`, both of the same length, in the bank of memory that
+    /// ends at `limit`.
     ///
     /// # Errors
     /// [`WindowError`]: not a place that one level 2 table can map.

@@ -57,8 +57,8 @@ impl<'a> Parts<'a> {
     /// # Safety
     /// Nobody uses those places, and the payload is not in them.
     pub unsafe fn load(&self, placement: &Placement) {
-        // SAFETY: the caller's promise; a kernel's segments are all at one distance from their virtual addresses, so its
-        // place is its physical addresses.
+        // SAFETY: the caller's promise; a kernel's segments are all at one distance from their virtual addresses, so
+        // its place is its physical addresses.
         unsafe { memory::load(&self.kernel, self.kernel.virt(), self.kernel.phys()) };
         // SAFETY: the caller's promise.
         unsafe { memory::copy(placement.dtb.start(), self.dtb) };

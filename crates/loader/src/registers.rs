@@ -1,8 +1,8 @@
 //! Values of system registers, each with what it chooses. Register reference: Arm Architecture Reference Manual
 //! DDI 0487, D19; seL4's expectations: its loaders for AArch64.
 
-/// MAIR: attribute indexes 0 to 4: device nGnRnE, nGnRE, GRE, normal uncached, normal write-back. seL4's page tables use
-/// these indexes, and the kernel never writes the register.
+/// MAIR: attribute indexes 0 to 4: device nGnRnE, nGnRE, GRE, normal uncached, normal write-back. seL4's page tables
+/// use these indexes, and the kernel never writes the register.
 pub const MAIR: u64 = 0x0000_00ff_440c_0400;
 
 /// 48-bit addresses; table walks cached (write-back, write-allocate), inner shareable. For TTBR0.

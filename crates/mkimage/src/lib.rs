@@ -1,5 +1,5 @@
-//! Packs loader, kernel, root task and boot parameters into one ELF file that QEMU's `-kernel`, or a board's first-stage
-//! loader, boots.
+//! Packs loader, kernel, root task and boot parameters into one ELF file that QEMU's `-kernel`, or a board's
+//! first-stage loader, boots.
 //!
 //! ```no_run
 //! let mut image = mkimage::Image::new("loader", "kernel.elf", "app.elf");
@@ -48,8 +48,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image of three ELF files: without arguments (but the program's name), environment, archive or device tree, with
-    /// a random seed, not for QEMU.
+    /// An image of three ELF files: without arguments (but the program's name), environment, archive or device tree,
+    /// with a random seed, not for QEMU.
     pub fn new(loader: impl Into<PathBuf>, kernel: impl Into<PathBuf>, root_task: impl Into<PathBuf>) -> Self {
         Self {
             loader: loader.into(),
@@ -102,8 +102,8 @@ impl Image {
         self
     }
 
-    /// Whether the image is for QEMU with `-semihosting-config enable=on,target=native,userspace=on`, where the program's
-    /// exit code becomes QEMU's. On hardware such an image faults when it ends.
+    /// Whether the image is for QEMU with `-semihosting-config enable=on,target=native,userspace=on`, where the
+    /// program's exit code becomes QEMU's. On hardware such an image faults when it ends.
     pub fn qemu(&mut self, qemu: bool) -> &mut Self {
         self.qemu = qemu;
         self

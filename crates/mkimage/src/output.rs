@@ -7,8 +7,8 @@ use std::path::Path;
 
 use crate::{Error, Problem};
 
-/// Replaces the file `output` by `bytes` in one step: they are written beside it first, then renamed. A device or pipe is
-/// written to directly.
+/// Replaces the file `output` by `bytes` in one step: they are written beside it first, then renamed. A device or pipe
+/// is written to directly.
 pub fn replace(output: &Path, bytes: &[u8]) -> Result<(), Error> {
     let written = match fs::metadata(output) {
         Ok(metadata) if !metadata.is_file() => {
@@ -32,8 +32,8 @@ fn write_beside(output: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes an `output` that an earlier run left, so that nothing boots it as if it were new. Only files: `output` may be a
-/// device.
+/// Removes an `output` that an earlier run left, so that nothing boots it as if it were new. Only files: `output` may
+/// be a device.
 pub fn remove_stale(output: &Path) {
     if fs::symlink_metadata(output).is_ok_and(|metadata| metadata.is_file()) {
         // The error that brought us here is the one to report.

@@ -7,6 +7,6 @@ use crate::span::Span;
 /// DDR Low and DDR High).
 pub const RAM: [Span; 2] = [Span::between(0, 0x8000_0000), Span::between(0x8_0000_0000, 0x8_8000_0000)];
 
-/// Virtual addresses a root task may be linked at. The first page stays empty, so that a null pointer faults. The end is
-/// the lowest `USER_TOP` of seL4's AArch64 kernels without hypervisor support; 5.0.0 allows twice as much.
+/// Virtual addresses a root task may be linked at. The first page stays empty, so that a null pointer faults. The end
+/// is the lowest `USER_TOP` of seL4's AArch64 kernels without hypervisor support; 5.0.0 allows twice as much.
 pub const USER: Span = Span::between(PAGE, 0x7fff_ffff_f000);

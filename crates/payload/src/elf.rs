@@ -53,8 +53,8 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'static> {
-    /// A kernel: its physical addresses are in [`board::RAM`], all at one distance from its virtual ones. It maps itself
-    /// anew when it starts, so its segments may well be one, writable and executable.
+    /// A kernel: its physical addresses are in [`board::RAM`], all at one distance from its virtual ones. It maps
+    /// itself anew when it starts, so its segments may well be one, writable and executable.
     pub const KERNEL: Self =
         Self { address: Address::Physical, memory: &board::RAM, separate: false, one_offset: true };
 

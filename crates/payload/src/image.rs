@@ -1,7 +1,8 @@
 //! The payload: what lies behind the loader in memory, in one checksummed block.
 //!
-//! It starts at the first multiple of [`PAYLOAD_ALIGN`](crate::placement::PAYLOAD_ALIGN) behind the loader's last byte in
-//! memory. Numbers are little endian, offsets count from the payload's first byte, each part starts at a multiple of 64:
+//! It starts at the first multiple of [`PAYLOAD_ALIGN`](crate::placement::PAYLOAD_ALIGN) behind the loader's last byte
+//! in memory. Numbers are little endian, offsets count from the payload's first byte, each part starts at a multiple of
+//! 64:
 //!
 //! | offset | size | field |
 //! |---|---|---|
@@ -60,8 +61,8 @@ pub struct Payload<'a> {
     pub dtb: &'a [u8],
 }
 
-/// The flags of the payload whose header is given, as far as that can be told before its checksum is known: 0 if it is no
-/// header.
+/// The flags of the payload whose header is given, as far as that can be told before its checksum is known: 0 if it is
+/// no header.
 #[must_use]
 pub fn peek_flags(header: &[u8; HEADER]) -> u64 {
     if header[..MAGIC.len()] == MAGIC { number(header, FLAGS).unwrap_or(0) } else { 0 }

@@ -1,8 +1,8 @@
 //! What a bootable image carries behind its loader, and the checks that both ends make of it.
 //!
-//! The host tool `mkimage` writes what is described here, the `loader` reads it on the board, and muslcsys reads the boot
-//! parameters as the root task starts. All three use this crate, so a file that one end accepts is not refused, or worse
-//! misread, by another.
+//! The host tool `mkimage` writes what is described here, the `loader` reads it on the board, and muslcsys reads the
+//! boot parameters as the root task starts. All three use this crate, so a file that one end accepts is not refused, or
+//! worse misread, by another.
 //!
 //! - [`image`]: the payload: kernel, root task, boot parameters and device tree in one checksummed block.
 //! - [`params`]: the boot parameters: arguments, environment, file archive and seed of the root task.

@@ -1,8 +1,8 @@
 //! The boot parameters: what a root task is told at start, in one block behind its image.
 //!
 //! The loader places the block at the first page at or after the root task's highest address, as part of the user image
-//! that the kernel maps, so the root task finds it there without any help. Numbers are little endian, offsets count from
-//! the block's first byte, each part starts at a multiple of 16:
+//! that the kernel maps, so the root task finds it there without any help. Numbers are little endian, offsets count
+//! from the block's first byte, each part starts at a multiple of 16:
 //!
 //! | offset | size | field |
 //! |---|---|---|
@@ -14,8 +14,8 @@
 //! | 56 | 16 | archive: offset, length |
 //! | 72 | 32 | seed |
 //!
-//! Arguments and environment are strings, each ended by NUL, back to back. A later version may put further fields behind
-//! the seed and set further flags: a reader goes by the offsets and ignores what it does not know.
+//! Arguments and environment are strings, each ended by NUL, back to back. A later version may put further fields
+//! behind the seed and set further flags: a reader goes by the offsets and ignores what it does not know.
 
 use core::ffi::CStr;
 use core::fmt;

@@ -1,9 +1,9 @@
 //! Where in physical memory each part of a system goes.
 //!
-//! The kernel's place is fixed by its ELF file, the loader's by its link. Behind the kernel come the device tree, at the
-//! next page, and the root task with its boot parameters, at the next 2 MiB: the kernel requires this order, and whole
-//! large pages below the root task leave it larger untypeds. Whatever the loader still reads when it fills a place must
-//! not lie there, so parts are moved up behind the payload where they would meet it.
+//! The kernel's place is fixed by its ELF file, the loader's by its link. Behind the kernel come the device tree, at
+//! the next page, and the root task with its boot parameters, at the next 2 MiB: the kernel requires this order, and
+//! whole large pages below the root task leave it larger untypeds. Whatever the loader still reads when it fills a
+//! place must not lie there, so parts are moved up behind the payload where they would meet it.
 
 use core::fmt;
 
@@ -70,7 +70,8 @@ impl Placement {
     }
 }
 
-/// The first `len` bytes at or above `from` that start at a multiple of `align`, lie in `bank` and meet nothing `taken`.
+/// The first `len` bytes at or above `from` that start at a multiple of `align`, lie in `bank` and meet nothing
+/// `taken`.
 fn first_free(from: u64, len: u64, align: u64, bank: Span, taken: &[Span]) -> Option<Span> {
     let mut candidate = Span::sized(align_up(from, align)?, len)?;
     // Each step passes one taken range for good, so there are at most as many steps as ranges.
