@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Programs for seL4: what they are linked with, and the image they boot from.
+#
+#   sel4std           a library to name in target_link_libraries(): the sysroot's headers, C library, start files and
+#                     layout, and libsel4's headers
+#
+#   sel4_image(program [ARGS arg...] [ENV NAME=VALUE...] [ARCHIVE file.cpio])
+#                     program.boot.elf: boot loader, kernel, the program as the root task, its arguments, its environment and
+#                     its files; and the target simulate-program, which boots it in QEMU
+
+include_guard(GLOBAL)
+set(SEL4_STD_FOLDER "${CMAKE_CURRENT_LIST_DIR}/..")
+
+add_library(sel4std INTERFACE)
+target_include_directories(sel4std INTERFACE "${SEL4_PREFIX}/libsel4/include")
+# What the sysroot's own bin/aarch64-sel4-musl-gcc says to gcc.
+target_compile_options(sel4std INTERFACE "--sysroot=${SYSROOT}" "-specs=${SYSROOT}/lib/sel4.specs")
+math(EXPR _stack "${ROOT_STACK} * 1024")
+target_link_options(sel4std INTERFACE "--sysroot=${SYSROOT}" "-specs=${SYSROOT}/lib/sel4.specs" "LINKER:-z,stack-size=${_stack}")
+set_property(TARGET sel4std PROPERTY INTERFACE_LINK_DEPENDS ${SYSROOT_STAMP})
+if(TARGET sysroot)
+    add_dependencies(sel4std sysroot)
+endif()
+
+# Two Rust libraries in one program bring two standard libraries, and the linker would say so in a hundred lines.
+function(_sel4_rust_libraries out program)
+    set(found "")
+    get_target_property(libraries ${program} LINK_LIBRARIES)
+    foreach(library IN LISTS libraries)
+        if(TARGET "${library}")
+            get_target_property(rust ${library} SEL4_RUST_LIBRARY)
+            if(rust)
+                list(APPEND found ${library})
+            endif()
+        endif()
+    endforeach()
+    list(LENGTH found count)
+    if(count GREATER 1)
+        list(JOIN found ", " names)
+        message(FATAL_ERROR " ${program} links ${count} Rust libraries (${names}): make one crate that depends on the others")
+    endif()
+    set(${out} "${found}" PARENT_SCOPE)
+endfunction()
+
+function(sel4_image program)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "ARCHIVE" "ARGS;ENV")
+    if(NOT TARGET ${program} OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR " sel4_image(program [ARGS ...] [ENV ...] [ARCHIVE file]): wrong arguments ${program} ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    set(image "${CMAKE_CURRENT_BINARY_DIR}/${program}.boot.elf")
+    set(options "")
+    foreach(argument IN LISTS arg_ARGS)
+        list(APPEND options "--arg=${argument}")
+    endforeach()
+    foreach(variable IN LISTS arg_ENV)
+        list(APPEND options "--env=${variable}")
+    endforeach()
+    if(arg_ARCHIVE)
+        cmake_path(ABSOLUTE_PATH arg_ARCHIVE BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+        list(APPEND options "--archive=${arg_ARCHIVE}")
+    endif()
+    add_custom_command(
+        OUTPUT "${image}"
+        COMMAND "${mkimage_PROGRAM}" --loader "${LOADER_PROGRAM}" --kernel "${SEL4_PREFIX}/bin/kernel.elf"
+            --root-task "$<TARGET_FILE:${program}>" --arg0 "${program}" --qemu ${options} --output "${image}"
+        DEPENDS ${program} "${mkimage_PROGRAM}" "${LOADER_PROGRAM}" "${SEL4_PREFIX}/bin/kernel.elf" ${SEL4_PREFIX_STAMP} ${arg_ARCHIVE}
+        COMMENT "Packing ${program}.boot.elf" VERBATIM)
+    add_custom_target(${program}-image ALL DEPENDS "${image}")
+    _sel4_rust_libraries(rust ${program})
+    foreach(library IN LISTS rust)
+        set_property(TARGET ${library} APPEND PROPERTY SEL4_IMAGES "${image}")
+    endforeach()
+
+    add_custom_target(simulate-${program}
+        COMMAND "${SEL4_STD_FOLDER}/tools/qemu" --level ${ENTRY_LEVEL} --memory ${QEMU_MEMORY} "${image}" ${QEMU_OPTIONS}
+        DEPENDS "${image}" COMMENT "Booting ${program}.boot.elf (leave QEMU with Ctrl-A X)" USES_TERMINAL VERBATIM)
+endfunction()
