@@ -25,7 +25,9 @@ INTERFACES = (
     ("libsel4/arch_include/arm/interfaces/sel4arch.xml", "object-api-arch.xml"),
 )
 SYSCALLS = "libsel4/include/api/syscall.xml"
-LICENSE = "/* SPDX-License-Identifier: BSD-2-Clause */\n/* generated from seL4's interface XML by kernel/tools/api.py */\n"
+LICENSE = """/* SPDX-License-Identifier: BSD-2-Clause */
+/* generated from seL4's interface XML by kernel/tools/api.py */
+"""
 
 
 def put(path, text):

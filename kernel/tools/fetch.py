@@ -18,14 +18,16 @@ from pathlib import Path
 import step
 
 PACKAGE = "sel4-sys"
+# cargo writes these anew when it vendors a package, each version in its own way.
+MANIFESTS = ("Cargo.toml", "Cargo.toml.orig", "Cargo.lock")
 
 
 def digest(tree):
-    """SHA-256 over the names and contents of all files but the hidden ones, which cargo versions treat differently."""
+    """SHA-256 over the names and contents of all files but cargo's own and the hidden ones, which it may leave out."""
     total = hashlib.sha256()
     for path in sorted(p for p in tree.rglob("*") if p.is_file()):
         name = path.relative_to(tree)
-        if any(part.startswith(".") for part in name.parts) or name.name in ("Cargo.toml", "Cargo.toml.orig", "Cargo.lock"):
+        if any(part.startswith(".") for part in name.parts) or name.name in MANIFESTS:
             continue
         total.update(f"{name.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
@@ -81,7 +83,7 @@ def main():
         step.fail(explain(run.stderr))
     package = new / PACKAGE
     if not (package / "seL4" / "VERSION").is_file():
-        step.fail(f"cargo vendor gave no {PACKAGE}/seL4: cargo's source settings replace the registry by something else")
+        step.fail(f"cargo vendor gave no {PACKAGE}/seL4: cargo's settings replace the registry by something else")
     found, wanted = digest(package), args.digest.read_text().split()[0]
     if found != wanted:
         step.fail(f"the unpacked source of {PACKAGE} was changed (digest {found[:16]}..., expected {wanted[:16]}...): "

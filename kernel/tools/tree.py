@@ -28,7 +28,8 @@ def main():
     patches = sorted(args.patches.glob("*.patch"))
     left_out = [p for p in patches if args.without and args.without in p.name]
     if args.without and len(left_out) != 1:
-        step.fail(f"KERNEL_WITHOUT_PATCH={args.without} names {len(left_out)} patches of kernel/patches, it must name one")
+        step.fail(f"KERNEL_WITHOUT_PATCH={args.without} names {len(left_out)} patches of kernel/patches, "
+                  f"it must name one")
 
     new = args.out.with_name(args.out.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
@@ -37,10 +38,10 @@ def main():
     for path in patches:
         if path in left_out:
             continue
-        run = subprocess.run([args.program, "--batch", "--forward", "--fuzz=0", "--silent", "-p1", "-i", str(path.resolve())],
-                             cwd=new, capture_output=True, text=True)
+        command = [args.program, "--batch", "--forward", "--fuzz=0", "--silent", "-p1", "-i", path.resolve()]
+        run = subprocess.run(command, cwd=new, capture_output=True, text=True)
         if run.returncode != 0:
-            step.fail(f"kernel/patches/{path.name} does not apply: {' '.join(run.stdout.split())}{' '.join(run.stderr.split())}")
+            step.fail(f"kernel/patches/{path.name} does not apply: {' '.join((run.stdout + run.stderr).split())}")
     shutil.rmtree(args.out, ignore_errors=True)
     new.rename(args.out)
 

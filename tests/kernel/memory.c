@@ -29,7 +29,8 @@ static void all_of_ram(void)
     print_number("", ram >> 10, " KiB, the largest of 2^");
     print_number("", largest, "\n");
     print_number("kept by the kernel: ", (RAM_BYTES - ram - image) >> 10, " KiB\n");
-    check("BootInfo lists all RAM of the platform", ram + image <= RAM_BYTES && RAM_BYTES - ram - image <= KERNEL_KEEPS);
+    check("BootInfo lists all RAM of the platform",
+          ram + image <= RAM_BYTES && RAM_BYTES - ram - image <= KERNEL_KEEPS);
     check("BootInfo has room for every untyped", count < CONFIG_MAX_NUM_BOOTINFO_UNTYPED_CAPS);
     check("no two untypeds overlap", overlaps == 0);
     check("no untyped is larger than libsel4 says", largest <= seL4_MaxUntypedBits);

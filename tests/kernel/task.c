@@ -120,7 +120,8 @@ seL4_CPtr make_from(seL4_CPtr from, word type, word bits)
 {
     seL4_CPtr slot = next_slot++;
 
-    must("Untyped_Retype", seL4_Untyped_Retype(from, type, bits, seL4_CapInitThreadCNode, 0, 0, slot, 1) == seL4_NoError);
+    must("Untyped_Retype",
+         seL4_Untyped_Retype(from, type, bits, seL4_CapInitThreadCNode, 0, 0, slot, 1) == seL4_NoError);
     return slot;
 }
 
@@ -167,9 +168,9 @@ void start(struct thread *thread, seL4_CPtr vspace, void (*function)(word), word
     if (!thread->tcb) {
         thread->tcb = make(seL4_TCBObject, 0);
     }
-    must("TCB_Configure", seL4_TCB_Configure(thread->tcb, fault_endpoint, seL4_PrioProps_new(seL4_MaxPrio, seL4_MaxPrio),
-                                             seL4_CapInitThreadCNode, seL4_NilData, vspace, seL4_NilData, address,
-                                             buffer) == seL4_NoError);
+    seL4_PrioProps_t priority = seL4_PrioProps_new(seL4_MaxPrio, seL4_MaxPrio);
+    must("TCB_Configure", seL4_TCB_Configure(thread->tcb, fault_endpoint, priority, seL4_CapInitThreadCNode,
+                                             seL4_NilData, vspace, seL4_NilData, address, buffer) == seL4_NoError);
     /* pc, sp, spsr, x0, x1, x2 */
     must("TCB_WriteRegisters", seL4_TCB_WriteRegisters(thread->tcb, 1, 0, 6, &context) == seL4_NoError);
 }
