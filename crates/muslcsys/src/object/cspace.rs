@@ -112,6 +112,8 @@ impl CSpace {
             self.guard,
         )
         .expect("the directory's guard");
+        // Its faults go nowhere yet: start-up gives the endpoint once there is a thread to answer.
+        sel4::tcb_set_space(init::TCB, CPtr(0), self.root()).expect("the initial thread takes the new CSpace");
     }
 
     /// The root and guard that every thread of the program gets.

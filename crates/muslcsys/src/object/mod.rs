@@ -91,10 +91,10 @@ mod on_sel4 {
             // Small ones first: the first retype from an untyped clears all of it.
             ram.sort_by_key(|u| u.bits);
             let small = ram.partition_point(|u| u.bits < BLOCK_BITS);
-            let mut permanent = Permanent { small: ram[..small].to_vec() };
+            let mut permanent = Permanent { small: ram[..small].iter().copied().map(Piece::from).collect() };
             let total: usize = ram[small..].iter().map(|u| 1usize << (u.bits - BLOCK_BITS)).sum();
             // What start-up makes for good may need one block more than the small pieces hold.
-            permanent.small.extend(ram.get(small).copied().filter(|u| u.bits == BLOCK_BITS));
+            permanent.small.extend(ram.get(small).copied().filter(|u| u.bits == BLOCK_BITS).map(Piece::from));
             let rest = &ram[small + permanent.small.len().saturating_sub(small)..];
             cspace.build(total, initial_radix, |cspace, ty, bits| permanent.make(cspace, ty, bits));
             let mut sources = Vec::new();
@@ -166,18 +166,35 @@ mod on_sel4 {
 
     /// The pieces of memory too small for a block: for objects that start-up makes once and that stay.
     pub struct Permanent {
-        small: Vec<Untyped>,
+        small: Vec<Piece>,
+    }
+
+    /// An untyped and how much of it is used: the kernel makes objects one behind the other, each at a multiple of its size.
+    struct Piece {
+        untyped: Untyped,
+        used: usize,
+    }
+
+    impl From<Untyped> for Piece {
+        fn from(untyped: Untyped) -> Self {
+            Self { untyped, used: 0 }
+        }
+    }
+
+    /// log2 of an object's bytes.
+    fn bits_of(ty: object::Type, size_bits: usize) -> usize {
+        if ty.number == object::CNODE.number { size_bits + object::SLOT_BITS } else { ty.bits }
     }
 
     impl Permanent {
         /// Makes one object in a slot of the initial CNode.
         pub fn make(&mut self, cspace: &mut CSpace, ty: object::Type, size_bits: usize) -> CPtr {
+            let bytes = 1usize << bits_of(ty, size_bits);
+            let fits = |piece: &&mut Piece| piece.used.next_multiple_of(bytes) + bytes <= 1 << piece.untyped.bits;
+            let piece = self.small.iter_mut().find(fits).expect("too little memory to start");
+            piece.used = piece.used.next_multiple_of(bytes) + bytes;
             let slot = cspace.initial_slot();
-            let made = self
-                .small
-                .iter()
-                .any(|u| sel4::retype(u.cap, ty, size_bits, CSpace::initial_dest(), slot.0, 1).is_ok());
-            assert!(made, "too little memory to start");
+            sel4::retype(piece.untyped.cap, ty, size_bits, CSpace::initial_dest(), slot.0, 1).expect("memory to start");
             slot
         }
     }
