@@ -1,11 +1,14 @@
 //! The thread that answers faults: pages that are touched for the first time, bad pointers in calls, and the program's own mistakes.
 
+use crate::arch;
 use crate::fs::console::emergency;
 use crate::mm::SPACE;
 use crate::mm::areas::Attributes;
 use crate::mm::space::FaultOutcome;
 use crate::sel4::{self, CPtr, Fault};
-use crate::thread::Thread;
+use crate::signal::context::Context;
+use crate::signal::send;
+use crate::thread::{Thread, record_at};
 use crate::uaccess;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -35,89 +38,124 @@ pub fn badge_of(index: u32) -> usize {
 pub extern "C" fn serve() -> ! {
     loop {
         let (badge, fault) = sel4::fault_wait(endpoint());
-        let index = (badge - BADGE) as u32;
-        answer(index, fault);
+        let thread = record_at((badge - BADGE) as u32).expect("a thread that faults exists");
+        thread.faulting.store(true, Ordering::Release);
+        answer(thread, fault);
+        thread.faulting.store(false, Ordering::Release);
         sel4::fault_resume();
     }
 }
 
-fn answer(index: u32, fault: Fault) {
-    let (signal, ip) = match fault {
+/// si_code values of the faults (asm-generic/siginfo.h).
+const SEGV_MAPERR: i32 = 1;
+const SEGV_ACCERR: i32 = 2;
+const BUS_OBJERR: i32 = 3;
+const ILL_ILLOPC: i32 = 1;
+const SYS_SECCOMP: i32 = 1;
+
+fn answer(thread: &Thread, fault: Fault) {
+    let (signal, code, ip, address) = match fault {
         Fault::Memory { ip, address, fetch, write } => {
             let needs = match (fetch, write) {
                 (true, _) => Attributes::EXECUTE,
                 (_, true) => Attributes::WRITE,
                 _ => Attributes::READ,
             };
-            match SPACE.lock().fault(address, needs) {
-                FaultOutcome::Mapped => return,
-                FaultOutcome::NoMemory => (linux::SIGBUS, ip),
-                _ => (linux::SIGSEGV, ip),
+            // Named first, so that the lock is let go before anything else is done.
+            let outcome = SPACE.lock().fault(address, needs);
+            match outcome {
+                FaultOutcome::Mapped => return deliver_if_signalled(thread),
+                FaultOutcome::NoArea => (linux::SIGSEGV, SEGV_MAPERR, ip, address),
+                FaultOutcome::Forbidden => (linux::SIGSEGV, SEGV_ACCERR, ip, address),
+                FaultOutcome::NoMemory => (linux::SIGBUS, BUS_OBJERR, ip, address),
             }
         }
-        Fault::Exception { ip, .. } => (linux::SIGILL, ip),
-        Fault::Syscall { ip } => (linux::SIGSYS, ip),
-        Fault::Other(_) => (linux::SIGSEGV, 0),
+        Fault::Exception { ip, .. } if ip == arch::resume_trap() => return load_context(thread),
+        Fault::Exception { ip, .. } => (linux::SIGILL, ILL_ILLOPC, ip, ip),
+        Fault::Syscall { ip } => (linux::SIGSYS, SYS_SECCOMP, ip, ip),
+        Fault::Other(_) => (linux::SIGSEGV, SEGV_MAPERR, 0, 0),
     };
-    if let Some(error) = uaccess::error_return(ip)
-        && let Some(thread) = thread_at(index)
-        && let Ok(mut registers) = sel4::tcb_read_registers(thread.tcb, false)
-    {
+    let Ok(mut registers) = sel4::tcb_read_registers(thread.tcb, false) else { return };
+    if let Some(error) = uaccess::error_return(ip) {
         registers.pc = error as _;
         let _ = sel4::tcb_write_registers(thread.tcb, &mut registers, false);
         return;
     }
-    fatal(index, signal, fault)
+    let context = Context::from_registers(&registers);
+    if thread.tid() == 0 || thread.is_on_kernel_stack(context.sp) {
+        report(thread, &context, signal, address);
+        defect(format_args!("muslcsys itself faulted"));
+    }
+    // The thread delivers it to itself: only it can touch its stack, which may not be there yet.
+    thread.own_fault.set(Some((signal, code, address)));
+    let _ = sel4::tcb_write_registers(thread.tcb, &mut send::divert(thread, context), false);
 }
 
-fn thread_at(index: u32) -> Option<&'static Thread> {
-    // Not through the lock: the faulting thread may hold it. A place's record stays as long as its thread faults.
-    crate::thread::record_at(index)
+/// A signal came while the thread stood still.
+fn deliver_if_signalled(thread: &Thread) {
+    if thread.signalled.load(Ordering::Acquire) == 0 {
+        return;
+    }
+    let Ok(registers) = sel4::tcb_read_registers(thread.tcb, false) else { return };
+    if !thread.is_on_kernel_stack(registers.sp as usize) {
+        let context = Context::from_registers(&registers);
+        let _ = sel4::tcb_write_registers(thread.tcb, &mut send::divert(thread, context), false);
+    }
 }
 
-/// Reports a fault that nobody handles, and ends the program as Linux's default action does.
-fn fatal(index: u32, signal: u32, fault: Fault) -> ! {
-    let (tid, name) = thread_at(index).map_or((0, [0; 16]), |t| (t.tid(), t.name.get()));
+/// Gives a thread all the registers of the context that it points to with x0, on its kernel stack.
+fn load_context(thread: &Thread) {
+    let Ok(registers) = sel4::tcb_read_registers(thread.tcb, false) else { return };
+    let at = registers.x0 as usize;
+    assert!(thread.is_on_kernel_stack(at) && thread.is_on_kernel_stack(at + size_of::<Context>()));
+    // SAFETY: the thread stands at the trap, with the address of a context on its kernel stack.
+    let context = unsafe { &*(at as *const Context) };
+    let _ = sel4::tcb_write_registers(thread.tcb, &mut context.to_registers(), false);
+}
+
+/// Reports a fault that nobody handles, before the program ends as Linux's default action ends it.
+pub fn report(thread: &Thread, context: &Context, signal: u32, address: usize) {
+    let name = thread.name.get();
     let name = core::str::from_utf8(&name).unwrap_or("").trim_end_matches('\0');
-    emergency(format_args!("\nsel4std: thread '{name}' (tid {tid}) "));
-    match fault {
-        Fault::Memory { ip, address, fetch, write } => {
-            let what = if fetch { "fetched an instruction from" } else if write { "wrote to" } else { "read from" };
-            emergency(format_args!("{what} {address:#x}, which it may not, at instruction {ip:#x}\n"));
-        }
-        Fault::Exception { ip, syndrome } => {
-            emergency(format_args!("raised an exception at instruction {ip:#x}, syndrome {syndrome:#x}\n"));
-        }
-        Fault::Syscall { ip } => emergency(format_args!("made a system call that seL4 does not have, before {ip:#x}\n")),
-        Fault::Other(label) => emergency(format_args!("faulted in a way of its own, label {label}\n")),
+    let (kind, tid, pc, sp) = (signal_name(signal), thread.tid(), context.pc, context.sp);
+    crate::fs::console::drain();
+    emergency(format_args!(
+        "\nsel4std: thread '{name}' (tid {tid}) {kind} at address {address:#x}, instruction {pc:#x}, stack {sp:#x}\n"
+    ));
+    backtrace(context);
+}
+
+fn signal_name(signal: u32) -> &'static str {
+    match signal {
+        linux::SIGSEGV => "SIGSEGV: access that is not allowed",
+        linux::SIGBUS => "SIGBUS: no memory for a page",
+        linux::SIGILL => "SIGILL: exception that is not about memory",
+        linux::SIGSYS => "SIGSYS: system call instruction",
+        _ => "signal",
     }
-    if let Some(thread) = thread_at(index)
-        && let Ok(registers) = sel4::tcb_read_registers(thread.tcb, false)
-    {
-        backtrace(registers.pc as usize, registers.x30 as usize, registers.x29 as usize, registers.sp as usize);
-    }
-    crate::platform::end(128 + signal as u8)
 }
 
 /// Frames a backtrace shows at most.
 const FRAMES: usize = 64;
 
 /// Prints the chain of frame records (AAPCS64 6.4.6) in the form that the host symbolises.
-fn backtrace(pc: usize, lr: usize, fp: usize, sp: usize) {
-    emergency(format_args!("stack backtrace (sp {sp:#x}):\n   0: {pc:#x}\n"));
-    let mut frame = fp;
-    let mut last = lr;
+fn backtrace(context: &Context) {
+    emergency(format_args!("stack backtrace:\n   0: {:#x}\n", context.pc));
+    let (mut frame, mut back) = (context.x[29], context.x[30]);
     for number in 1..FRAMES {
-        emergency(format_args!("{number:4}: {last:#x}\n"));
+        if back == 0 {
+            break;
+        }
+        emergency(format_args!("{number:4}: {back:#x}\n"));
         if frame == 0 || !frame.is_multiple_of(8) || !is_resident(frame) {
             break;
         }
-        // SAFETY: the page is mapped; a frame record is two words that do not cross a page, being aligned... checked above.
-        let [next, back] = unsafe { *(frame as *const [usize; 2]) };
-        if back == 0 || next <= frame {
+        // SAFETY: both words are mapped and aligned.
+        let [next, address] = unsafe { *(frame as *const [usize; 2]) };
+        if next != 0 && next <= frame {
             break;
         }
-        (frame, last) = (next, back);
+        (frame, back) = (next, address);
     }
 }
 

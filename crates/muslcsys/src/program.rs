@@ -1,5 +1,6 @@
 //! What a program that makes seL4 calls of its own needs from `muslcsys`, which owns memory, slots and addresses: `sel4std.h`.
 
+use crate::arch;
 use crate::errno::{Errno, SysResult};
 use crate::heap::HEAP;
 use crate::mm::SPACE;
@@ -206,22 +207,13 @@ fn counts(_: &Thread, [out, ..]: [usize; 6]) -> SysResult {
     Ok(0)
 }
 
-unsafe extern "C" {
-    fn muslcsys_entry(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize;
-}
-
-fn enter(number: usize, a: usize, b: usize) -> isize {
-    // SAFETY: the entry checks its arguments; it may be called from any thread of the program.
-    unsafe { muslcsys_entry(PRIVATE + number, a, b, 0, 0, 0, 0) }
-}
-
 macro_rules! exported {
     ($($name:ident = $number:ident($($argument:ident: $ty:ty),*);)*) => {$(
         #[doc = concat!("`", stringify!($name), "` of sel4std.h.")]
         #[unsafe(no_mangle)]
         pub extern "C" fn $name($($argument: $ty),*) -> isize {
             let mut arguments = [$($argument as usize),*].into_iter();
-            enter($number, arguments.next().unwrap_or(0), arguments.next().unwrap_or(0))
+            arch::enter(PRIVATE + $number, arguments.next().unwrap_or(0), arguments.next().unwrap_or(0))
         }
     )*};
 }

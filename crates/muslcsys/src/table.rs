@@ -105,6 +105,16 @@ table! {
     124 sched_yield Works thread::identity::sched_yield, "";
     125 sched_get_priority_max Works thread::identity::sched_get_priority_max, "";
     126 sched_get_priority_min Works thread::identity::sched_get_priority_min, "";
+    129 kill Works signal::calls::kill, "";
+    130 tkill Works signal::calls::tkill, "";
+    131 tgkill Works signal::calls::tgkill, "";
+    132 sigaltstack Works signal::calls::sigaltstack, "";
+    133 rt_sigsuspend Works signal::calls::rt_sigsuspend, "";
+    134 rt_sigaction Works signal::calls::rt_sigaction, "";
+    135 rt_sigprocmask Works signal::calls::rt_sigprocmask, "";
+    136 rt_sigpending Works signal::calls::rt_sigpending, "";
+    137 rt_sigtimedwait Partly signal::calls::rt_sigtimedwait, "real-time signals are not queued";
+    139 rt_sigreturn Works signal::calls::rt_sigreturn, "";
     155 getpgid Partly thread::identity::own_group, "one process";
     156 getsid Partly thread::identity::own_group, "one process";
     160 uname Works thread::identity::uname, "";
@@ -138,7 +148,7 @@ table! {
 #[cfg(target_vendor = "sel4")]
 pub use dispatch::Function;
 #[cfg(target_vendor = "sel4")]
-use crate::{fs, mm, random, thread, time};
+use crate::{fs, mm, random, signal, thread, time};
 
 #[cfg(target_vendor = "sel4")]
 mod dispatch {
@@ -181,6 +191,11 @@ mod dispatch {
             None if number == EXIT_UNMAP => exit::exit_unmap,
             None => program::call(number.wrapping_sub(PRIVATE)),
         };
-        errno::to_word(function(thread, [a, b, c, d, e, f]))
+        let arguments = [a, b, c, d, e, f];
+        let result = function(thread, arguments);
+        if result == Err(Errno::EINTR) {
+            thread.interrupted_call.set(Some((number, arguments)));
+        }
+        errno::to_word(result)
     }
 }

@@ -1,6 +1,8 @@
 //! The assembly, and the registers that Rust reads itself. The only architecture is AArch64.
 
-use crate::thread::{KSTACK_OFFSET, RECORD_OFFSET, USER_FRAME_OFFSET};
+use crate::signal::context::Context;
+use crate::thread::{KSTACK_OFFSET, RECORD_OFFSET, SIGNALLED_OFFSET, USER_FRAME_OFFSET};
+use core::mem::offset_of;
 use core::arch::{asm, global_asm};
 
 global_asm!(include_str!("aarch64/start.S"));
@@ -9,6 +11,10 @@ global_asm!(
     THREAD_OFFSET = const RECORD_OFFSET,
     THREAD_KSTACK = const KSTACK_OFFSET,
     THREAD_USER_FRAME = const USER_FRAME_OFFSET,
+    THREAD_SIGNALLED = const SIGNALLED_OFFSET,
+    CONTEXT_BYTES = const size_of::<Context>(),
+    CONTEXT_FPSR = const offset_of!(Context, fpsr),
+    CONTEXT_VECTORS = const offset_of!(Context, vectors),
 );
 global_asm!(include_str!("aarch64/uaccess.S"));
 global_asm!(include_str!("aarch64/musl.S"), NR_EXIT_UNMAP = const crate::table::EXIT_UNMAP);
@@ -16,7 +22,13 @@ global_asm!(include_str!("aarch64/musl.S"), NR_EXIT_UNMAP = const crate::table::
 unsafe extern "C" {
     fn muslcsys_thread_entry();
     fn muslcsys_service_entry();
-    fn muslcsys_entry();
+    fn muslcsys_entry(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize;
+    fn muslcsys_leave();
+    fn muslcsys_leave_last();
+    fn muslcsys_interrupted();
+    fn muslcsys_resume(context: *const Context) -> !;
+    fn muslcsys_resume_trap();
+    fn __cp_end();
     static mut boot_tls_word: usize;
 }
 
@@ -28,6 +40,41 @@ pub fn thread_entry() -> usize {
 /// Where a thread of `muslcsys`'s own starts.
 pub fn service_entry() -> usize {
     muslcsys_service_entry as *const () as usize
+}
+
+/// Where a call leaves the kernel stack: from the look for signals to the last instruction on that stack.
+pub fn leaving() -> core::ops::RangeInclusive<usize> {
+    muslcsys_leave as *const () as usize..=muslcsys_leave_last as *const () as usize
+}
+
+/// Where a thread goes on, on its kernel stack, that was interrupted in the program's code.
+pub fn interrupted() -> usize {
+    muslcsys_interrupted as *const () as usize
+}
+
+/// The instruction that asks the fault thread to load the context at x0.
+pub fn resume_trap() -> usize {
+    muslcsys_resume_trap as *const () as usize
+}
+
+/// Goes on with a context.
+///
+/// # Safety
+/// The context must be one that the calling thread was interrupted in, or that its signal handler left, and lie on its kernel stack.
+pub unsafe fn resume(context: &Context) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { muslcsys_resume(context) }
+}
+
+/// The return address of a call that is a cancellation point.
+pub fn cancellation_point_end() -> usize {
+    __cp_end as *const () as usize
+}
+
+/// Calls a function of our own by number, as the program does.
+pub fn enter(number: usize, a: usize, b: usize) -> isize {
+    // SAFETY: the entry checks its arguments; it may be called from any thread of the program.
+    unsafe { muslcsys_entry(number, a, b, 0, 0, 0, 0) }
 }
 
 /// What muslc's `__sysinfo` points to.

@@ -22,4 +22,4 @@ mod record;
 pub mod sched;
 
 #[cfg(target_vendor = "sel4")]
-pub use record::{KSTACK_OFFSET, RECORD_OFFSET, Thread, USER_FRAME_OFFSET, Wake, record_at};
+pub use record::{KSTACK_OFFSET, RECORD_OFFSET, SIGNALLED_OFFSET, Thread, USER_FRAME_OFFSET, Wake, record_at};

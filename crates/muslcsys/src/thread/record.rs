@@ -12,6 +12,10 @@ pub const KSTACK_OFFSET: usize = RECORD_OFFSET;
 /// Where the caller's frame is noted, from the IPC buffer: the record's second word (entry.S).
 pub const USER_FRAME_OFFSET: usize = RECORD_OFFSET + 8;
 
+/// Where the mark of a pending signal is found, from the IPC buffer (entry.S).
+pub const SIGNALLED_OFFSET: usize = RECORD_OFFSET + core::mem::offset_of!(Thread, signalled);
+
+const _: () = assert!(core::mem::offset_of!(Thread, kernel_stack) == 0 && core::mem::offset_of!(Thread, user_frame) == 8);
 const _: () = assert!(size_of::<libsel4_sys::seL4_IPCBuffer>() <= RECORD_OFFSET);
 const _: () = assert!(RECORD_OFFSET + size_of::<Thread>() <= crate::mm::areas::PAGE);
 
@@ -56,6 +60,12 @@ pub struct Thread {
     pub robust_list: Cell<usize>,
     /// The stack its signal handlers asked for: address, size, flags (sigaltstack(2)).
     pub alternate_stack: Cell<(usize, usize, u32)>,
+    /// A call that a signal ended before it did anything: its number and arguments.
+    pub interrupted_call: Cell<Option<(usize, [usize; 6])>>,
+    /// A fault of the thread's own to be delivered: signal, code, address.
+    pub own_fault: Cell<Option<(u32, i32, usize)>>,
+    /// The fault thread is at work on this thread, which stands still.
+    pub faulting: AtomicBool,
     /// Its name (prctl(2), PR_SET_NAME).
     pub name: Cell<[u8; 16]>,
 }
@@ -80,6 +90,9 @@ impl Thread {
             clear_tid: Cell::new(0),
             robust_list: Cell::new(0),
             alternate_stack: Cell::new((0, 0, linux_raw_sys::general::SS_DISABLE)),
+            interrupted_call: Cell::new(None),
+            own_fault: Cell::new(None),
+            faulting: AtomicBool::new(false),
             name: Cell::new([0; 16]),
         }
     }
@@ -92,6 +105,12 @@ impl Thread {
     /// Says that a wait begins; under the scheduler's lock.
     pub fn begin_wait(&self) {
         self.wake.store(Wake::Not as u32, Ordering::Relaxed);
+    }
+
+    /// Whether a stack pointer is on the thread's kernel stack: the thread is inside a call.
+    pub fn is_on_kernel_stack(&self, sp: usize) -> bool {
+        let top = self.kernel_stack.get();
+        (top - layout::KERNEL_STACK..=top).contains(&sp)
     }
 
     /// Ends the thread's wait; under the scheduler's lock, by whoever took it out of the queue it waited in.

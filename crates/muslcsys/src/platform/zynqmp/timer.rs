@@ -28,7 +28,9 @@ static ALARM: Shared = Shared(Cell::new(Alarm::None));
 /// Chooses the timer; gives its interrupt. `force_ttc` is for tests of the second choice.
 pub fn start(space: &mut Space, force_ttc: bool) -> Option<usize> {
     if !force_ttc && uaccess::may_use_physical_timer() {
-        let ahead = arch::physical_counter().wrapping_sub(arch::virtual_counter()) & !0xffff;
+        // Zero where there is no hypervisor; what passes between the two reads makes an alarm late by that much, never early.
+        let behind = arch::virtual_counter();
+        let ahead = arch::physical_counter().wrapping_sub(behind);
         arch::stop_physical_timer();
         ALARM.0.set(Alarm::Generic { ahead });
         return Some(PHYSICAL_TIMER_IRQ);
