@@ -52,12 +52,12 @@ static int tell_time(void)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     call_rust(10, 20);
     call_rust(1, 20);
 
-    int failed = use_memory() + tell_time() + rust_report();
+    int failed = use_memory() + tell_time() + rust_report(argc, (const char *const *)argv);
     printf("Root task: %d failed\n", failed);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

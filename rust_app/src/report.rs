@@ -43,8 +43,10 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("notification", crate::sel4::notification),
 ];
 
-/// Runs all subjects and prints a line for each. Returns how many failed.
-pub fn run() -> usize {
+/// Runs all subjects and prints a line for each. `args` are the arguments that the root task was given. Returns how many
+/// failed.
+pub fn run(args: Vec<String>) -> usize {
+    system::ARGS.set(args);
     println!("Rust report: {} subjects", SUBJECTS.len());
     let mut failed = 0;
     for (name, subject) in SUBJECTS {

@@ -21,7 +21,12 @@ pub fn hashmap() -> Outcome {
     let lengths: HashMap<String, usize> = (0..1000).map(|n| (format!("key {n}"), n)).collect();
     let sum: usize = (0..1000).map(|n| lengths[&format!("key {n}")]).sum();
     let distinct: HashSet<usize> = lengths.values().map(|n| n % 7).collect();
-    Ok(format!("{} entries, sum {sum}, {} remainders, key 1000 {:?}", lengths.len(), distinct.len(), lengths.get("key 1000")))
+    Ok(format!(
+        "{} entries, sum {sum}, {} remainders, key 1000 {:?}",
+        lengths.len(),
+        distinct.len(),
+        lengths.get("key 1000")
+    ))
 }
 
 pub fn btreemap() -> Outcome {

@@ -15,9 +15,19 @@ pub fn thread_local() -> Outcome {
     Ok(NAMES.with_borrow(|names| names.join(", ")))
 }
 
+thread_local! {
+    /// The program's arguments, as C's `main` got them.
+    pub static ARGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
 pub fn args() -> Outcome {
-    let args: Vec<String> = std::env::args().collect();
-    Ok(format!("{} {args:?}", args.len()))
+    let given = ARGS.with_borrow(Vec::clone);
+    // Empty where the program began in C's main, as std documents for a libc other than glibc.
+    let std: Vec<String> = std::env::args().collect();
+    if !std.is_empty() && std != given {
+        return Err(format!("given {given:?}, but std has {std:?}").into());
+    }
+    Ok(format!("{} given, {given:?}", given.len()))
 }
 
 pub fn vars() -> Outcome {
@@ -25,8 +35,10 @@ pub fn vars() -> Outcome {
     unsafe { std::env::set_var("SEL4_STD_SET_BY_REPORT", "yes") };
     let set = std::env::var("SEL4_STD_SET_BY_REPORT")?;
     let missing = std::env::var("SEL4_STD_NOT_SET").is_err();
-    let mut given: Vec<String> =
-        std::env::vars().map(|(name, value)| format!("{name}={value}")).filter(|v| v.starts_with("SEL4_STD_GIVEN")).collect();
+    let mut given: Vec<String> = std::env::vars()
+        .map(|(name, value)| format!("{name}={value}"))
+        .filter(|v| v.starts_with("SEL4_STD_GIVEN"))
+        .collect();
     given.sort();
     Ok(format!("given {given:?}, set {set}, missing {missing}"))
 }

@@ -3,21 +3,21 @@
 use super::Outcome;
 
 pub fn integers() -> Outcome {
-    Ok(format!(
-        "{} {:#x} {:#o} {:#b} {:+} {} {}",
-        42,
-        255,
-        8,
-        5,
-        7,
-        i64::MIN,
-        u128::MAX
-    ))
+    Ok(format!("{} {:#x} {:#o} {:#b} {:+} {} {}", 42, 255, 8, 5, 7, i64::MIN, u128::MAX))
 }
 
 pub fn floats() -> Outcome {
     // 0.1 + 0.2 shows that the shortest text that reads back as the same number is printed.
-    Ok(format!("{} {} {:.3} {:e} {} {} {:?}", 1.5, 0.1 + 0.2, 2.0_f64.sqrt(), 1_234_500.0, f64::NAN, -f64::INFINITY, -0.0))
+    Ok(format!(
+        "{} {} {:.3} {:e} {} {} {:?}",
+        1.5,
+        0.1 + 0.2,
+        2.0_f64.sqrt(),
+        1_234_500.0,
+        f64::NAN,
+        -f64::INFINITY,
+        -0.0
+    ))
 }
 
 pub fn debug() -> Outcome {
