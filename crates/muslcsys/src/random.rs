@@ -1,5 +1,5 @@
-//! getrandom(2): a ChaCha20 generator under a lock, with a new key after every call, so what was given cannot be computed from
-//! what is in memory later.
+//! getrandom(2): a ChaCha20 generator under a lock that keeps only what it has not given yet: the key it worked with is replaced by its
+//! own output at once, and bytes are erased as they are given, so what was given cannot be computed from what is in memory.
 //!
 //! # Where the seed comes from, and what that is worth
 //! From the 32 bytes that `mkimage` puts into the image out of the host's generator, mixed with the counter, the real-time clock and
@@ -16,11 +16,23 @@ use linux_raw_sys::general as linux;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+/// The next key, and output that nobody has got yet.
+pub struct Pool {
+    key: [u8; KEY],
+    output: [u8; OUTPUT],
+    /// The output from here on is not given yet; before it is zero.
+    next: usize,
+}
+
+const KEY: usize = 32;
+/// With the key four blocks of the cipher, which are made at once.
+const OUTPUT: usize = 4 * 64 - KEY;
+
 /// The generator's lock.
-pub static POOL: Lock<[u8; 32]> = Lock::new([0; 32], Notification::none());
+pub static POOL: Lock<Pool> = Lock::new(Pool { key: [0; KEY], output: [0; OUTPUT], next: OUTPUT }, Notification::none());
 
 /// Mixes bytes into the key: each 32 of them pass through the cipher under the key so far.
-fn mix(key: &mut [u8; 32], bytes: &[u8]) {
+fn mix(key: &mut [u8; KEY], bytes: &[u8]) {
     for chunk in bytes.chunks(32) {
         for (key, byte) in key.iter_mut().zip(chunk) {
             *key ^= byte;
@@ -32,23 +44,43 @@ fn mix(key: &mut [u8; 32], bytes: &[u8]) {
 
 /// Gives the generator its first key.
 pub fn start(seed: &[u8; 32], seconds_since_1970: u64, bootinfo: &[u8]) {
-    let mut key = POOL.lock();
-    mix(&mut key, seed);
-    mix(&mut key, &seconds_since_1970.to_le_bytes());
-    mix(&mut key, bootinfo);
-    mix(&mut key, &arch::virtual_counter().to_le_bytes());
+    let key = &mut POOL.lock().key;
+    mix(key, seed);
+    mix(key, &seconds_since_1970.to_le_bytes());
+    mix(key, bootinfo);
+    mix(key, &arch::virtual_counter().to_le_bytes());
+}
+
+impl Pool {
+    fn refill(&mut self) {
+        for (key, byte) in self.key.iter_mut().zip(arch::virtual_counter().to_le_bytes()) {
+            *key ^= byte;
+        }
+        let mut cipher = ChaCha20Rng::from_seed(self.key);
+        cipher.fill_bytes(&mut self.key);
+        cipher.fill_bytes(&mut self.output);
+        self.next = 0;
+    }
+
+    fn give(&mut self, mut bytes: &mut [u8]) {
+        while !bytes.is_empty() {
+            if self.next == OUTPUT {
+                self.refill();
+            }
+            let count = bytes.len().min(OUTPUT - self.next);
+            let given = &mut self.output[self.next..self.next + count];
+            let (now, later) = bytes.split_at_mut(count);
+            now.copy_from_slice(given);
+            given.fill(0);
+            self.next += count;
+            bytes = later;
+        }
+    }
 }
 
 /// Fills a buffer of ours.
 pub fn fill(bytes: &mut [u8]) {
-    let mut key = POOL.lock();
-    let now = arch::virtual_counter().to_le_bytes();
-    for (key, byte) in key.iter_mut().zip(now) {
-        *key ^= byte;
-    }
-    let mut cipher = ChaCha20Rng::from_seed(*key);
-    cipher.fill_bytes(&mut *key);
-    cipher.fill_bytes(bytes);
+    POOL.lock().give(bytes);
 }
 
 /// getrandom(2): `[buffer, bytes, flags]`; always gives all. Errors: EINVAL, EFAULT.

@@ -12,6 +12,7 @@ unsafe extern "C" {
     fn uaccess_load32(from: *const u32, to: *mut u32) -> isize;
     fn uaccess_store32(to: *mut u32, value: u32) -> isize;
     fn uaccess_cas32(at: *mut u32, expected: u32, new: u32, found: *mut u32) -> isize;
+    fn uaccess_store_pair(to: *mut u64, first: u64, second: u64) -> isize;
     fn uaccess_probe_ptimer() -> isize;
     fn uaccess_probe_vcounter() -> isize;
     static uaccess_begin: u8;
@@ -89,6 +90,13 @@ pub fn write<T: Plain>(to: usize, value: &T) -> Result<(), Errno> {
     check(to, size_of::<T>())?;
     // SAFETY: the program named the memory; a fault at `to` ends in an error.
     done(unsafe { uaccess_copy(to as *mut u8, (&raw const *value).cast(), size_of::<T>()) })
+}
+
+/// Writes two words to the program's memory, at an address below what is private; gives 0 or the error as a word.
+#[inline]
+pub fn write_pair(to: usize, pair: [u64; 2]) -> isize {
+    // SAFETY: the program named the memory; a fault at `to` ends in an error.
+    unsafe { uaccess_store_pair(to as *mut u64, pair[0], pair[1]) }
 }
 
 /// Reads one word of the program's atomically. Errors: EINVAL if misaligned, EFAULT.

@@ -4,7 +4,7 @@
 //! 0x00_0040_0000  the image: code, constants, data; boot parameters; the kernel's IPC buffer and BootInfo
 //! 0x04_0000_0000  the heap of brk
 //! 0x08_0000_0000  everything that mmap places
-//! 0x60_0000_0000  muslcsys: its heap, the threads' kernel stacks, windows, devices
+//! 0x40_0000_0000  muslcsys: its heap, the threads' kernel stacks, windows, devices
 //! 0x80_0000_0000  end
 //! ```
 
@@ -13,11 +13,11 @@ use core::ops::Range;
 /// Where brk begins.
 pub const BRK: Range<usize> = 0x04_0000_0000..0x08_0000_0000;
 /// What mmap chooses from.
-pub const MMAP: Range<usize> = 0x08_0000_0000..0x60_0000_0000;
+pub const MMAP: Range<usize> = 0x08_0000_0000..0x40_0000_0000;
 /// What a program can name to mmap, munmap and the like.
 pub const PROGRAM: Range<usize> = BRK.start..MMAP.end;
 /// The heap of `muslcsys`: one page directory's worth.
-pub const HEAP: Range<usize> = 0x60_0000_0000..0x60_4000_0000;
+pub const HEAP: Range<usize> = 0x40_0000_0000..0x40_4000_0000;
 /// The threads: see [`THREAD_STRIDE`].
 pub const THREADS: Range<usize> = 0x68_0000_0000..0x78_0000_0000;
 /// Each thread's piece: a guard page, its kernel stack, and the page of IPC buffer and record; the rest is never mapped.
@@ -30,5 +30,5 @@ pub const WINDOW: usize = 0x7f_0000_0000;
 pub const WINDOW_LARGE: usize = 0x7f_0020_0000;
 /// Device frames, a page each.
 pub const DEVICES: usize = 0x7f_0040_0000;
-/// What only `muslcsys` may touch: a pointer into it is a bad pointer.
+/// What only `muslcsys` may touch: a pointer into it, or behind it, is a bad pointer. A power of two, which is quickest to compare.
 pub const PRIVATE: Range<usize> = HEAP.start..0x80_0000_0000;

@@ -37,6 +37,14 @@ uaccess_zero:
 2:  mov     x0, #0
     ret
 
+// long uaccess_store_pair(uint64_t *to, uint64_t first, uint64_t second)
+    .global uaccess_store_pair
+    .type uaccess_store_pair, %function
+uaccess_store_pair:
+    stp     x1, x2, [x0]
+    mov     x0, #0
+    ret
+
 // long uaccess_load32(const uint32_t *from, uint32_t *to): one single-copy atomic load
     .global uaccess_load32
     .type uaccess_load32, %function
