@@ -44,7 +44,7 @@ setting(RUST_PROFILE release "cargo profile of components: release, dev, or one 
 
 # ---- the program ----
 
-setting(ROOT_STACK 1024 "stack of the root task's first thread, in KiB")
+setting(ROOT_STACK 8192 "stack of the root task's first thread, in KiB")
 number(ROOT_STACK 64)
 setting(ROOT_ARGS "" "arguments of the root task after its name, separated by semicolons")
 setting(ROOT_ENV "" "environment of the root task, NAME=VALUE, separated by semicolons")

@@ -2,13 +2,14 @@
 #
 # Rust in a CMake project for seL4, in the spirit of Devolutions' CMakeRust.
 #
-#   cargo_build(NAME crate [MANIFEST folder] [TARGET file.json] [PROFILE name] [FEATURES feature...]
+#   cargo_build(NAME crate [PROGRAM] [MANIFEST folder] [TARGET file.json] [PROFILE name] [FEATURES feature...]
 #               [ENVIRONMENT NAME=VALUE...])
 #
 # builds the static library of a crate with std for seL4 and gives the imported target `crate`, to be named in
 # target_link_libraries(): the library, and the folder of its C header crate.h, which cbindgen writes from what the crate
 # exports with extern "C".
 #
+#   PROGRAM       the crate is a program with a Rust main instead: the target is an executable, to be named in sel4_image()
 #   NAME          name of the cargo package; a `-` in it is a `_` in the names of library and header
 #   MANIFEST      folder of its Cargo.toml; default: the folder NAME beside the CMakeLists.txt
 #   TARGET        target specification; default: the sysroot's, unwinding or aborting as PANIC says
@@ -75,9 +76,9 @@ function(cargo_below_libc name kind)
 endfunction()
 
 function(cargo_build)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;MANIFEST;TARGET;PROFILE" "FEATURES;ENVIRONMENT")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "PROGRAM" "NAME;MANIFEST;TARGET;PROFILE" "FEATURES;ENVIRONMENT")
     if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
-        message(FATAL_ERROR " cargo_build(NAME crate [MANIFEST folder] [TARGET file] [PROFILE name] [FEATURES ...] [ENVIRONMENT ...]): "
+        message(FATAL_ERROR " cargo_build(NAME crate [PROGRAM] [MANIFEST folder] [TARGET file] [PROFILE name] [FEATURES ...] [ENVIRONMENT ...]): "
             "wrong arguments ${arg_UNPARSED_ARGUMENTS}")
     endif()
     if(NOT arg_MANIFEST)
@@ -112,25 +113,43 @@ function(cargo_build)
     list(JOIN arg_FEATURES "," features)
 
     set(folder "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}.rust/${target}-${arg_PROFILE}")
-    set(library "${folder}/lib${file}.a")
-    set(header "${folder}/include/${file}.h")
-    file(MAKE_DIRECTORY "${folder}/include")
-    _cargo_command(OUTPUT "${library}" ARTIFACT "${target}/${profile_folder}/lib${file}.a" BYPRODUCT "${header}"
+    if(arg_PROGRAM)
+        set(artifact "${arg_NAME}")
+        # Not the target's own name: CMake takes a file of that name for the target.
+        set(output "${folder}/${arg_NAME}.elf")
+        set(byproduct "")
+        set(kind --bin ${arg_NAME})
+        set(script "")
+    else()
+        set(artifact "lib${file}.a")
+        set(output "${folder}/${artifact}")
+        set(byproduct "${folder}/include/${file}.h")
+        set(kind --lib)
+        set(script --header "${byproduct}" --header-program "${c-header_PROGRAM}")
+    endif()
+    _cargo_command(OUTPUT "${output}" ARTIFACT "${target}/${profile_folder}/${artifact}" BYPRODUCT "${byproduct}"
         MANIFEST "${arg_MANIFEST}/Cargo.toml"
-        CARGO --package ${arg_NAME} --lib "--features=${features}" --profile ${arg_PROFILE} --target "${arg_TARGET}"
+        CARGO --package ${arg_NAME} ${kind} "--features=${features}" --profile ${arg_PROFILE} --target "${arg_TARGET}"
             -Zjson-target-spec -Zbuild-std=${std}
-        SCRIPT --header "${header}" --header-program "${c-header_PROGRAM}" --check "${CMAKE_RUST_FOLDER}/../musl-target/check-target"
-            --target "${arg_TARGET}" --remove "$<TARGET_PROPERTY:${arg_NAME},SEL4_IMAGES>"
-        ENVIRONMENT "SEL4_PREFIX=${SEL4_PREFIX}" "MUSLC_PREFIX=${MUSLC_PREFIX}" "SYSROOT=${SYSROOT}"
+        SCRIPT ${script} --check "${CMAKE_RUST_FOLDER}/../musl-target/check-target" --target "${arg_TARGET}"
+            --images "${folder}/images"
+        ENVIRONMENT "RUSTC=${RUSTC}" "SEL4_PREFIX=${SEL4_PREFIX}" "MUSLC_PREFIX=${MUSLC_PREFIX}" "SYSROOT=${SYSROOT}"
             "CARGO_TARGET_${target_upper}_LINKER=${SYSROOT}/bin/aarch64-sel4-musl-gcc"
             "CC_${target_id}=${SYSROOT}/bin/aarch64-sel4-musl-gcc" "AR_${target_id}=${CROSS_COMPILE}ar"
             ${arg_ENVIRONMENT}
         DEPENDS "${c-header_PROGRAM}" ${SYSROOT_STAMP} ${SEL4_PREFIX_STAMP}
         COMMENT "Building ${arg_NAME} with std (${target}, ${arg_PROFILE})")
 
-    add_custom_target(${arg_NAME}-cargo DEPENDS "${library}" "${header}")
-    add_library(${arg_NAME} STATIC IMPORTED GLOBAL)
+    add_custom_target(${arg_NAME}-cargo DEPENDS "${output}" ${byproduct})
+    if(arg_PROGRAM)
+        add_executable(${arg_NAME} IMPORTED GLOBAL)
+    else()
+        file(MAKE_DIRECTORY "${folder}/include")
+        add_library(${arg_NAME} STATIC IMPORTED GLOBAL)
+        target_include_directories(${arg_NAME} INTERFACE "${folder}/include")
+    endif()
     add_dependencies(${arg_NAME} ${arg_NAME}-cargo)
-    set_target_properties(${arg_NAME} PROPERTIES
-        IMPORTED_LOCATION "${library}" INTERFACE_INCLUDE_DIRECTORIES "${folder}/include" SEL4_RUST_LIBRARY YES SEL4_IMAGES "")
+    set_target_properties(${arg_NAME} PROPERTIES IMPORTED_LOCATION "${output}" SEL4_RUST YES SEL4_IMAGES "")
+    # The images that contain it, a line each: sel4_image() adds to them later.
+    file(GENERATE OUTPUT "${folder}/images" CONTENT "$<JOIN:$<TARGET_PROPERTY:${arg_NAME},SEL4_IMAGES>,\n>\n")
 endfunction()

@@ -23,15 +23,16 @@ if(TARGET sysroot)
     add_dependencies(sel4std sysroot)
 endif()
 
-# Two Rust libraries in one program bring two standard libraries, and the linker would say so in a hundred lines.
-function(_sel4_rust_libraries out program)
+# What of a program comes from cargo_build(): its library, or the program itself. Two Rust libraries in one program bring
+# two standard libraries, and the linker would say so in a hundred lines.
+function(_sel4_rust_parts out program)
     set(found "")
     get_target_property(libraries ${program} LINK_LIBRARIES)
-    foreach(library IN LISTS libraries)
-        if(TARGET "${library}")
-            get_target_property(rust ${library} SEL4_RUST_LIBRARY)
+    foreach(part IN LISTS program libraries)
+        if(TARGET "${part}")
+            get_target_property(rust ${part} SEL4_RUST)
             if(rust)
-                list(APPEND found ${library})
+                list(APPEND found ${part})
             endif()
         endif()
     endforeach()
@@ -67,10 +68,10 @@ function(sel4_image program)
         DEPENDS ${program} "${mkimage_PROGRAM}" "${LOADER_PROGRAM}" "${SEL4_PREFIX}/bin/kernel.elf" ${SEL4_PREFIX_STAMP} ${arg_ARCHIVE}
         COMMENT "Packing ${program}.boot.elf" VERBATIM)
     add_custom_target(${program}-image ALL DEPENDS "${image}")
-    _sel4_rust_libraries(rust ${program})
-    foreach(library IN LISTS rust)
-        set_property(TARGET ${library} APPEND PROPERTY SEL4_IMAGES "${image}")
-    endforeach()
+    _sel4_rust_parts(rust ${program})
+    if(rust)
+        set_property(TARGET ${rust} APPEND PROPERTY SEL4_IMAGES "${image}")
+    endif()
 
     add_custom_target(simulate-${program}
         COMMAND "${SEL4_STD_FOLDER}/tools/qemu" --level ${ENTRY_LEVEL} --memory ${QEMU_MEMORY} "${image}" ${QEMU_OPTIONS}
