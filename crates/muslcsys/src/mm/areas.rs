@@ -223,7 +223,8 @@ impl Areas {
 
     /// Cuts the first piece of the range that an area covers out of the map, leaving its addresses unaccounted for.
     fn cut_first(&mut self, range: Range<usize>) -> Option<Area> {
-        let area = self.next(range.start).filter(|area| area.start < range.end)?;
+        // An empty range has no piece, even in the middle of an area.
+        let area = self.next(range.start).filter(|area| area.start.max(range.start) < range.end)?;
         let piece = Area {
             start: area.start.max(range.start),
             end: area.end.min(range.end),
@@ -313,6 +314,16 @@ mod tests {
         areas.insert(area(24, 2, RW)).unwrap();
         assert_eq!((areas.count(), areas.charged()), (1, 10));
         assert!(areas.covers(20 * PAGE..30 * PAGE));
+    }
+
+    #[test]
+    fn a_change_that_joins_with_what_follows_ends() {
+        let mut areas = Areas::new(RANGE, 1000);
+        areas.insert(area(20, 10, RW)).unwrap();
+        areas.change(24 * PAGE..25 * PAGE, |_| Attributes::READ | Attributes::CHARGED).unwrap();
+        assert_eq!(areas.count(), 3);
+        areas.change(24 * PAGE..25 * PAGE, |_| RW).unwrap();
+        assert_eq!((areas.count(), areas.find(29 * PAGE)), (1, Some(area(20, 10, RW))));
     }
 
     #[test]
