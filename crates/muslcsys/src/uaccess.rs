@@ -12,7 +12,7 @@ unsafe extern "C" {
     fn uaccess_load32(from: *const u32, to: *mut u32) -> isize;
     fn uaccess_store32(to: *mut u32, value: u32) -> isize;
     fn uaccess_cas32(at: *mut u32, expected: u32, new: u32, found: *mut u32) -> isize;
-    fn uaccess_store_pair(to: *mut u64, first: u64, second: u64) -> isize;
+    fn uaccess_store_pair(first: u64, second: u64, to: *mut u64) -> isize;
     fn uaccess_probe_ptimer() -> isize;
     fn uaccess_probe_vcounter() -> isize;
     static uaccess_begin: u8;
@@ -96,7 +96,7 @@ pub fn write<T: Plain>(to: usize, value: &T) -> Result<(), Errno> {
 #[inline]
 pub fn write_pair(to: usize, pair: [u64; 2]) -> isize {
     // SAFETY: the program named the memory; a fault at `to` ends in an error.
-    unsafe { uaccess_store_pair(to as *mut u64, pair[0], pair[1]) }
+    unsafe { uaccess_store_pair(pair[0], pair[1], to as *mut u64) }
 }
 
 /// Reads one word of the program's atomically. Errors: EINVAL if misaligned, EFAULT.

@@ -62,7 +62,11 @@ pub fn mmap(_: &Thread, [address, length, prot, flags, fd, _]: [usize; 6]) -> Sy
     }
     let fixed = flags & (linux::MAP_FIXED | linux::MAP_FIXED_NOREPLACE) != 0;
     if fixed {
-        let range = range(address, length)?;
+        // Behind the last address there is no memory, wherever the range's end comes out.
+        let range = match range(address, length) {
+            Err(_) if address.is_multiple_of(PAGE) => return Err(Errno::ENOMEM),
+            range => range?,
+        };
         if !is_programs(&range) {
             return Err(Errno::ENOMEM);
         }

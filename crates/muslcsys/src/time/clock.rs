@@ -4,32 +4,32 @@ use crate::arch;
 use crate::errno::Errno;
 use crate::platform;
 use crate::uaccess;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000_000_000;
 
-/// What turns ticks into time, learned once at start-up.
+/// What turns ticks into time and back.
+#[derive(Clone, Copy)]
 struct Scale {
     /// Ticks in a second.
-    hz: AtomicU64,
+    hz: u64,
     /// 2⁶⁴ / hz: multiplied with ticks it gives seconds, at most one too few.
-    reciprocal: AtomicU64,
+    reciprocal: u64,
     /// Nanoseconds of a tick, with 32 binary places.
-    nanoseconds: AtomicU64,
+    nanoseconds: u64,
     /// Ticks of a nanosecond, with 32 binary places.
-    ticks: AtomicU64,
-    /// Nanoseconds from 1970 to the counter's zero.
-    epoch: AtomicU64,
+    ticks: u64,
 }
 
-static SCALE: Scale = Scale {
-    hz: AtomicU64::new(0),
-    reciprocal: AtomicU64::new(0),
-    nanoseconds: AtomicU64::new(0),
-    ticks: AtomicU64::new(0),
-    epoch: AtomicU64::new(0),
-};
+struct Fixed(Cell<Scale>);
+// SAFETY: set by start-up before a second thread exists, read only afterwards.
+unsafe impl Sync for Fixed {}
+
+static SCALE: Fixed = Fixed(Cell::new(Scale { hz: 0, reciprocal: 0, nanoseconds: 0, ticks: 0 }));
+/// Nanoseconds from 1970 to the counter's zero.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
 
 /// A clock that deadlines can be on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,11 +80,13 @@ pub fn read_timespec(at: usize) -> Result<u64, Errno> {
 /// Learns the counter's frequency and the date; start-up calls this once.
 pub fn start(seconds_since_1970: u64) {
     let hz = arch::counter_frequency();
-    SCALE.hz.store(hz, Ordering::Relaxed);
-    SCALE.reciprocal.store(u64::MAX / hz, Ordering::Relaxed);
-    SCALE.nanoseconds.store((((SECOND as u128) << 32) / hz as u128) as u64, Ordering::Relaxed);
-    SCALE.ticks.store((((hz as u128) << 32) / SECOND as u128 + 1) as u64, Ordering::Relaxed);
-    SCALE.epoch.store((seconds_since_1970 * SECOND).wrapping_sub(monotonic()), Ordering::Relaxed);
+    SCALE.0.set(Scale {
+        hz,
+        reciprocal: u64::MAX / hz,
+        nanoseconds: (((SECOND as u128) << 32) / hz as u128) as u64,
+        ticks: (((hz as u128) << 32) / SECOND as u128 + 1) as u64,
+    });
+    EPOCH.store((seconds_since_1970 * SECOND).wrapping_sub(monotonic()), Ordering::Relaxed);
 }
 
 /// The counter.
@@ -96,12 +98,13 @@ pub fn ticks() -> u64 {
 /// Time since power-on.
 #[inline]
 pub fn monotonic_timespec() -> Timespec {
-    let (ticks, hz) = (ticks(), SCALE.hz.load(Ordering::Relaxed));
-    let seconds = ((ticks as u128 * SCALE.reciprocal.load(Ordering::Relaxed) as u128) >> 64) as u64;
+    let Scale { hz, reciprocal, nanoseconds, .. } = SCALE.0.get();
+    let ticks = ticks();
+    let seconds = ((ticks as u128 * reciprocal as u128) >> 64) as u64;
     let rest = ticks - seconds * hz;
     let (seconds, rest) = if rest >= hz { (seconds + 1, rest - hz) } else { (seconds, rest) };
     // Below 2³², since a second has fewer ticks than that, and so the product below 2⁶⁴.
-    let nanoseconds = (rest * SCALE.nanoseconds.load(Ordering::Relaxed)) >> 32;
+    let nanoseconds = (rest * nanoseconds) >> 32;
     Timespec { seconds: seconds as i64, nanoseconds: nanoseconds as i64 }
 }
 
@@ -113,12 +116,12 @@ pub fn monotonic() -> u64 {
 
 /// Nanoseconds since 1970.
 pub fn realtime() -> u64 {
-    monotonic().wrapping_add(SCALE.epoch.load(Ordering::Relaxed))
+    monotonic().wrapping_add(EPOCH.load(Ordering::Relaxed))
 }
 
 /// Sets the time of day, in nanoseconds since 1970.
 pub fn set_realtime(now: u64) {
-    SCALE.epoch.store(now.wrapping_sub(monotonic()), Ordering::Relaxed);
+    EPOCH.store(now.wrapping_sub(monotonic()), Ordering::Relaxed);
 }
 
 /// The tick at which `nanoseconds` from now have passed: never early.
@@ -139,13 +142,13 @@ pub fn at(clock: Clock, nanoseconds: u64) -> u64 {
 }
 
 fn to_ticks(nanoseconds: u64) -> u64 {
-    ((nanoseconds as u128 * SCALE.ticks.load(Ordering::Relaxed) as u128) >> 32).min(u64::MAX as u128) as u64
+    ((nanoseconds as u128 * SCALE.0.get().ticks as u128) >> 32).min(u64::MAX as u128) as u64
 }
 
 /// Nanoseconds until the tick.
 pub fn until(tick: u64) -> u64 {
     let left = tick.saturating_sub(ticks());
-    ((left as u128 * SCALE.nanoseconds.load(Ordering::Relaxed) as u128) >> 32) as u64
+    ((left as u128 * SCALE.0.get().nanoseconds as u128) >> 32) as u64
 }
 
 /// Has the timer's interrupt come at the tick, or not at all; under the scheduler's lock.

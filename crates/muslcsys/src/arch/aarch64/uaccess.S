@@ -37,11 +37,11 @@ uaccess_zero:
 2:  mov     x0, #0
     ret
 
-// long uaccess_store_pair(uint64_t *to, uint64_t first, uint64_t second)
+// long uaccess_store_pair(uint64_t first, uint64_t second, uint64_t *to): `to` last, where clock_gettime has it
     .global uaccess_store_pair
     .type uaccess_store_pair, %function
 uaccess_store_pair:
-    stp     x1, x2, [x0]
+    stp     x0, x1, [x2]
     mov     x0, #0
     ret
 
