@@ -1,0 +1,90 @@
+"""Tests that boot on QEMU: the example and the programs of tests/images, and the runners of kernel, loader and tests/sel4."""
+
+import re
+
+from .core import TOP, Failure, Test, ending
+from . import trees
+
+IMAGES = TOP / "tests" / "images"
+SECONDS = 60
+
+
+def tests():
+    matrix = [("debug", "unwind", (1, 2, 3)), ("release", "unwind", (1, 2, 3)), ("debug", "abort", (1,)), ("release", "abort", (1,))]
+    for variant, panic, levels in matrix:
+        for level in levels:
+            yield boot("rootserver", variant, panic, level)
+    for expected in sorted(IMAGES.glob("*.expect")):
+        if expected.stem != "rootserver":
+            yield boot(expected.stem, "debug", "unwind", 1)
+            yield boot(expected.stem, "release", "unwind", 1)
+    for variant in ("debug", "release"):
+        for level in (1, 2, 3):
+            name = f"kernel: {variant} at EL{level}"
+            yield Test(name, lambda place, variant=variant, level=level: kernel(place, variant, level))
+        yield Test(f"seL4: {variant}", lambda place, variant=variant: programs(place, variant))
+    yield Test("loader", loader)
+
+
+class Expected:
+    """A NAME.expect file; tests/images/rootserver.expect says what its lines mean."""
+
+    def __init__(self, file, panic):
+        self.exit, self.seconds, self.lines = 0, SECONDS, []
+        for line in file.read_text().splitlines():
+            if directive := re.fullmatch(r"(exit|timeout) (\d+)", line):
+                setattr(self, {"exit": "exit", "timeout": "seconds"}[directive[1]], int(directive[2]))
+                continue
+            if only := re.match(r"\[(unwind|abort)\] ", line):
+                if only[1] != panic:
+                    continue
+                line = line[only.end() :]
+            if not line.startswith("# "):
+                self.lines.append(line)
+
+    def missing(self, console):
+        """The first line that is not on the console after those before it."""
+        lines = iter(console.splitlines())
+        for wanted in self.lines:
+            pattern = wanted[2:] if wanted.startswith("~ ") else re.escape(wanted)
+            if not any(re.fullmatch(pattern, line) for line in lines):
+                return wanted
+        return None
+
+
+def boot(name, variant, panic, level):
+    def run(place):
+        folder = trees.images(place, variant, panic)
+        folder = folder / "rootserver" if name == "rootserver" else folder
+        expected = Expected(IMAGES / f"{name}.expect", panic)
+        ran = place.run([TOP / "tools" / "qemu", "--level", level, folder / f"{name}.boot.elf"], expected.seconds)
+        if ran.code != expected.exit:
+            raise Failure(f"{ending(ran, expected.seconds)}, not with {expected.exit}{ran.tail()}")
+        if missing := expected.missing(ran.output):
+            raise Failure(f"not on the console in its place: {missing}{ran.tail()}")
+
+    return Test(f"boot: {name}, {variant} kernel, {panic}, EL{level}", run)
+
+
+def kernel(place, variant, level):
+    base = trees.tree(place, variant)
+    tool = f"{base}/bin/mkimage --loader {base}/below-libc/loader --kernel {{kernel}} --root-task {{task}} --qemu --output {{image}}"
+    work = place.work / f"kernel-{variant}-{level}"
+    command = ["python3", "-B", TOP / "tests" / "kernel" / "run", "--prefix", trees.prefix(place, variant), "--image-tool", tool]
+    place.expect_success([*command, "--el", level, "--work", work], 300)
+
+
+def parts(base):
+    return {"LOADER": base / "below-libc" / "loader", "MKIMAGE": base / "bin" / "mkimage", "SYSROOT": base / "sysroot"}
+
+
+def loader(place):
+    base = trees.main(place)
+    return place.counted(["python3", "-B", TOP / "tests" / "loader" / "run"], 900, env=parts(base))
+
+
+def programs(place, variant):
+    """tests/sel4: what the C library and std promise, checked on the board."""
+    base = trees.tree(place, variant)
+    env = parts(base) | {"SEL4_PREFIX": trees.prefix(place, variant), "OUT": place.work / f"sel4-{variant}"}
+    return place.counted(["python3", "-B", TOP / "tests" / "sel4" / "run"], 2400, env=env)
