@@ -28,7 +28,8 @@ const READY: usize = 16;
 /// Pages of memory that a place takes: what is promised for a thread besides its stack.
 const PAGES: usize = layout::KERNEL_STACK / PAGE + 2;
 
-/// clone(2) as muslc makes threads: `[flags, stack, ptid, tls, ctid]`. The child starts at [`arch::thread_entry`] on `stack`.
+/// clone(2) as muslc makes threads: `[flags, stack, ptid, tls, ctid]`. The child starts at [`arch::thread_entry`] and goes on
+/// with `stack`, on which `__clone` has put where it begins.
 /// Errors: ENOSYS without a shared address space (there is one only), EINVAL, EAGAIN (no memory), EFAULT.
 pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) -> SysResult {
     let flags = flags as u32;
@@ -63,7 +64,6 @@ pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) ->
     if changed {
         let _ = sel4::tcb_set_priority(child.tcb, super::identity::kernel_priority(policy));
     }
-    drop(sched);
     for (flag, address) in [(linux::CLONE_PARENT_SETTID, ptid), (linux::CLONE_CHILD_SETTID, ctid)] {
         if flags & flag != 0 {
             let _ = uaccess::store_u32(address, tid);
@@ -71,10 +71,13 @@ pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) ->
     }
     let mut registers = sel4::empty_registers();
     registers.pc = arch::thread_entry() as _;
-    registers.sp = stack as _;
+    registers.sp = child.kernel_stack.get() as _;
     registers.x0 = record::ipc_buffer(index) as _;
     registers.x1 = tls as _;
+    registers.x2 = stack as _;
+    // Still under the lock: who sends it a signal finds it running.
     sel4::tcb_write_registers(child.tcb, &mut registers, true).expect("a place's TCB takes registers");
+    drop(sched);
     Ok(tid as usize)
 }
 

@@ -8,6 +8,9 @@
 __clone:
     and     x1, x1, #-16
     stp     x0, x3, [x1, #-16]!         // the child takes function and argument from its stack
+    adrp    x7, muslcsys_thread_begin
+    add     x7, x7, :lo12:muslcsys_thread_begin
+    stp     xzr, x7, [x1, #-16]!        // as a call's entry leaves x29 and x30: the child goes there
     mov     x7, x1
     uxtw    x1, w2                      // flags
     mov     x2, x7                      // stack
@@ -18,17 +21,25 @@ __clone:
     b       muslcsys_entry
     .size __clone, . - __clone
 
-// Where a new thread starts: x0 = its IPC buffer, x1 = its thread pointer, sp = its stack with function and argument.
+// Where a new thread starts, on its kernel stack: x0 = its IPC buffer, x1 = its thread pointer, x2 = its stack as __clone left it.
+// It then leaves as from a call: a signal that comes before it has a thread pointer is delivered once it has.
     .section .text.muslcsys_thread_entry, "ax"
     .global muslcsys_thread_entry
     .type muslcsys_thread_entry, %function
 muslcsys_thread_entry:
-    .cfi_startproc
-    .cfi_undefined x30
     msr     tpidr_el0, x1
     add     x9, x1, #:tprel_hi12:__sel4_ipc_buffer, lsl #12
     str     x0, [x9, #:tprel_lo12_nc:__sel4_ipc_buffer]
-    mov     x29, xzr
+    mov     x29, x2
+    mov     x0, xzr
+    b       muslcsys_leave
+    .size muslcsys_thread_entry, . - muslcsys_thread_entry
+
+    .section .text.muslcsys_thread_begin, "ax"
+    .type muslcsys_thread_begin, %function
+muslcsys_thread_begin:
+    .cfi_startproc
+    .cfi_undefined x30
     mov     x30, xzr
     ldp     x1, x0, [sp], #16
     blr     x1
@@ -37,7 +48,7 @@ muslcsys_thread_entry:
     bl      muslcsys_entry
     brk     #1
     .cfi_endproc
-    .size muslcsys_thread_entry, . - muslcsys_thread_entry
+    .size muslcsys_thread_begin, . - muslcsys_thread_begin
 
 // A service thread: x0 = its IPC buffer, x1 = a thread pointer that puts __sel4_ipc_buffer onto a word of its own, x2 = function.
     .section .text.muslcsys_service_entry, "ax"
