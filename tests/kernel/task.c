@@ -188,5 +188,6 @@ void task_main(seL4_BootInfo *b)
     test_memory();
     test_registers();
     test_fpu_of_deleted_thread();
+    test_suspended_thread();
     leave();
 }

@@ -77,3 +77,4 @@ static inline word ticks_per_second(void)
 void test_memory(void);
 void test_registers(void);
 void test_fpu_of_deleted_thread(void);
+void test_suspended_thread(void);
