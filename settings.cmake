@@ -54,4 +54,4 @@ setting(ROOT_ENV "" "environment of the root task, NAME=VALUE, separated by semi
 cmake_host_system_information(RESULT _cores QUERY NUMBER_OF_LOGICAL_CORES)
 setting(JOBS ${_cores} "compilers that cargo and make run at a time")
 number(JOBS 1)
-setting(CARGO_TARGET_FOLDER "${CMAKE_BINARY_DIR}/cargo" "folder of what cargo compiles; may be shared by build folders to compile std once")
+setting(CARGO_TARGET_FOLDER "${CMAKE_BINARY_DIR}/cargo" "folder of what cargo compiles; build folders of the same sources may share one, and compile std once")
