@@ -1,0 +1,115 @@
+//! QEMU's command line: the ZCU102 with an image.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+/// The program's name, and the Debian package that has it.
+pub const PROGRAM: &str = "qemu-system-aarch64";
+/// The Debian package of [`PROGRAM`].
+pub const PACKAGE: &str = "qemu-system-arm";
+
+/// How the board is set up under QEMU.
+#[derive(Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(next_help_heading = "Board")]
+pub struct Options {
+    /// Exception level that the board enters the boot loader at.
+    #[arg(long, value_name = "1|2|3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub el: u8,
+    /// RAM of the board, in MiB; the kernel's memory map is made for 4096.
+    #[arg(short, long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub memory: u32,
+    /// Guest time is instructions: one is one nanosecond, and runs repeat.
+    #[arg(long)]
+    pub icount: bool,
+    /// A further argument of qemu-system-aarch64; may be given several times.
+    #[arg(long = "qemu-arg", value_name = "ARG", allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
+}
+
+impl Options {
+    /// What is used where nothing else is asked for.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self { el: 1, memory: 4096, icount: false, args: Vec::new() }
+    }
+
+    /// The command that boots `image` with `program`, console on standard input and output, without QEMU's monitor.
+    #[must_use]
+    pub fn command(&self, program: &Path, image: &Path) -> Command {
+        let machine = match self.el {
+            3 => "xlnx-zcu102,secure=on",
+            2 => "xlnx-zcu102,virtualization=on",
+            _ => "xlnx-zcu102",
+        };
+        let mut command = Command::new(program);
+        // The DisplayPort's sound has no device here, and QEMU would look for one.
+        command.env("QEMU_AUDIO_DRV", "none");
+        command.args(["-machine", machine, "-m", &format!("{}M", self.memory)]);
+        command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
+        // userspace=on: the root task itself ends QEMU, with its exit code.
+        command.args(["-semihosting-config", "enable=on,target=native,userspace=on"]);
+        if self.icount {
+            command.args(["-icount", "shift=0,sleep=off"]);
+        }
+        command.arg("-kernel").arg(image).args(&self.args);
+        command
+    }
+}
+
+/// Whether a line of QEMU's standard error is about the sound devices it has no modules for.
+#[must_use]
+pub fn is_noise(line: &str) -> bool {
+    line.starts_with("qemu: module ")
+}
+
+/// Whether a line of QEMU's standard error tells why QEMU itself could not go on.
+#[must_use]
+pub fn is_failure(line: &str) -> bool {
+    line.starts_with(PROGRAM) && !line.contains("warning:") && !line.contains("terminating on signal")
+}
+
+/// QEMU, as `SEL4_QEMU` or PATH have it.
+#[must_use]
+pub fn find() -> Option<PathBuf> {
+    match std::env::var_os("SEL4_QEMU") {
+        Some(named) if !named.is_empty() => Some(PathBuf::from(named)).filter(|file| file.is_file()),
+        _ => crate::install::in_path(PROGRAM),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(options: &Options) -> Vec<String> {
+        let command = options.command("qemu".as_ref(), "boot.elf".as_ref());
+        command.get_args().map(|arg| arg.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_exception_level_chooses_the_machine() {
+        for (el, machine) in [(1, "xlnx-zcu102"), (2, "xlnx-zcu102,virtualization=on"), (3, "xlnx-zcu102,secure=on")] {
+            let options = Options { el, ..Options::standard() };
+            assert_eq!(words(&options)[..4], ["-machine", machine, "-m", "4096M"]);
+        }
+    }
+
+    #[test]
+    fn icount_and_further_arguments() {
+        let options = Options { el: 1, memory: 1, icount: true, args: vec!["-d".into(), "int".into()] };
+        let words = words(&options);
+        assert!(words.windows(2).any(|pair| pair == ["-icount", "shift=0,sleep=off"]));
+        assert!(words.ends_with(&["boot.elf".into(), "-d".into(), "int".into()]));
+    }
+
+    #[test]
+    fn knows_its_own_failures() {
+        assert!(is_failure("qemu-system-aarch64: could not load kernel 'x'"));
+        assert!(!is_failure("qemu-system-aarch64: warning: nic cadence_gem.0 has no peer"));
+        assert!(is_noise("qemu: module audio-audio-pa not found, do you want to install qemu-system-gui package?"));
+    }
+}
