@@ -4,7 +4,7 @@ use super::{DESCRIPTORS, Descriptor, TABLE, console, get};
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
 use crate::thread::sched::{self, SCHED};
-use crate::time::clock;
+use crate::time::clock::{self, Deadline};
 use crate::uaccess;
 use linux_raw_sys::general as linux;
 use linux_raw_sys::ioctl;
@@ -284,11 +284,11 @@ pub fn ppoll(thread: &Thread, [fds, count, timeout, ..]: [usize; 6]) -> SysResul
     }
     let deadline = match timeout {
         0 => None,
-        at => Some(clock::after(clock::read_timespec(at)?)),
+        at => Some(Deadline::after(clock::read_timespec(at)?)),
     };
     loop {
         let ready = poll_once(fds, count)?;
-        if ready > 0 || deadline.is_some_and(|tick| tick <= clock::ticks()) {
+        if ready > 0 || deadline.is_some_and(|deadline| deadline.has_come()) {
             return Ok(ready);
         }
         let mut sched = SCHED.lock();

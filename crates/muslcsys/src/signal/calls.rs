@@ -5,7 +5,7 @@ use super::{Action, Disposition, SIGNALS, UNBLOCKABLE, bit, deliver};
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
 use crate::thread::sched::{self, FIRST_TID, SCHED};
-use crate::time::clock;
+use crate::time::clock::{self, Deadline};
 use crate::uaccess;
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general as linux;
@@ -175,7 +175,7 @@ pub fn rt_sigtimedwait(thread: &Thread, [set, info, timeout, bytes, ..]: [usize;
     let set = uaccess::read::<u64>(set)? & !UNBLOCKABLE;
     let deadline = match timeout {
         0 => None,
-        at => Some(clock::after(clock::read_timespec(at)?)),
+        at => Some(Deadline::after(clock::read_timespec(at)?)),
     };
     let mut waited = None;
     loop {
@@ -202,7 +202,7 @@ pub fn rt_sigtimedwait(thread: &Thread, [set, info, timeout, bytes, ..]: [usize;
             Some(Err(error)) => return Err(error),
             _ => {}
         }
-        if deadline.is_some_and(|tick| tick <= clock::ticks()) {
+        if deadline.is_some_and(|deadline| deadline.has_come()) {
             return Err(Errno::EAGAIN);
         }
         signals.awaited = set;

@@ -84,6 +84,13 @@ fn stop_if_running(thread: &'static Thread) {
     if is_caller(thread) || thread.faulting.load(Ordering::Acquire) {
         return;
     }
+    // One look without stopping it: a thread that waits for a lock, or was just woken, stays as it is.
+    let inside = |sp: usize, pc: usize| thread.is_on_kernel_stack(sp) && !arch::leaving().contains(&pc);
+    match sel4::tcb_read_registers(thread.tcb, false) {
+        Ok(registers) if inside(registers.sp as usize, registers.pc as usize) => return,
+        Ok(_) => {}
+        Err(_) => return,
+    }
     let Ok(mut registers) = sel4::tcb_read_registers(thread.tcb, true) else { return };
     let (pc, sp) = (registers.pc as usize, registers.sp as usize);
     if !thread.is_on_kernel_stack(sp) {

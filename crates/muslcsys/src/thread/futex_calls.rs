@@ -4,7 +4,7 @@ use super::Thread;
 use super::record::Wake;
 use super::sched::{self, SCHED};
 use crate::errno::{Errno, SysResult};
-use crate::time::clock::{self, Clock};
+use crate::time::clock::{self, Clock, Deadline};
 use crate::uaccess;
 use linux_raw_sys::general as linux;
 
@@ -23,7 +23,7 @@ pub fn futex(thread: &Thread, [address, operation, value, fourth, address2, valu
         linux::FUTEX_WAIT => {
             let deadline = match fourth {
                 0 => None,
-                at => Some(clock::after(clock::read_timespec(at)?)),
+                at => Some(Deadline::after(clock::read_timespec(at)?)),
             };
             wait(thread, address, value as u32, u32::MAX, deadline)
         }
@@ -31,7 +31,7 @@ pub fn futex(thread: &Thread, [address, operation, value, fourth, address2, valu
             let clock = if realtime { Clock::Realtime } else { Clock::Monotonic };
             let deadline = match fourth {
                 0 => None,
-                at => Some(clock::at(clock, clock::read_timespec(at)?)),
+                at => Some(Deadline::at(clock, clock::read_timespec(at)?)),
             };
             wait(thread, address, value as u32, value3 as u32, deadline)
         }
@@ -45,7 +45,7 @@ pub fn futex(thread: &Thread, [address, operation, value, fourth, address2, valu
     }
 }
 
-fn wait(thread: &Thread, address: usize, expected: u32, bitset: u32, deadline: Option<u64>) -> SysResult {
+fn wait(thread: &Thread, address: usize, expected: u32, bitset: u32, deadline: Option<Deadline>) -> SysResult {
     if bitset == 0 {
         return Err(Errno::EINVAL);
     }
@@ -54,7 +54,7 @@ fn wait(thread: &Thread, address: usize, expected: u32, bitset: u32, deadline: O
     if uaccess::load_u32(address)? != expected {
         return Err(Errno::EAGAIN);
     }
-    if deadline.is_some_and(|ticks| ticks <= clock::ticks()) {
+    if deadline.is_some_and(|deadline| deadline.has_come()) {
         return Err(Errno::ETIMEDOUT);
     }
     sched.futexes.wait(thread.index, address, bitset);

@@ -6,7 +6,7 @@ use crate::errno::Errno;
 use crate::object::pool::Unit;
 use crate::signal::Signals;
 use crate::sync::{Guard, Lock, Notification};
-use crate::time::clock;
+use crate::time::clock::{self, Clock, Deadline};
 use crate::time::deadlines::Deadlines;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -24,6 +24,8 @@ pub struct Place {
     pub unit: Option<Unit>,
     /// Its signals.
     pub signals: Signals,
+    /// The time of day that its deadline stands for, if it has one and was given as such.
+    pub time_of_day: Option<u64>,
     /// Set while it waits in a way that a signal ends.
     pub interruptible: bool,
     /// Its priority as Linux sees it: policy and static priority.
@@ -80,6 +82,7 @@ impl Sched {
             thread: None,
             unit: None,
             signals: Signals::new(),
+            time_of_day: None,
             interruptible: false,
             policy: (0, 0),
         });
@@ -137,6 +140,19 @@ impl Sched {
         true
     }
 
+    /// Sets the time of day, and with it the deadlines that were given as one (clock_settime(3p)).
+    pub fn set_time_of_day(&mut self, nanoseconds: u64) {
+        clock::set_realtime(nanoseconds);
+        for (index, place) in self.places.iter().enumerate() {
+            if let Some(time) = place.time_of_day
+                && self.deadlines.remove(index as u32)
+            {
+                self.deadlines.insert(index as u32, Deadline::at(Clock::Realtime, time).tick);
+            }
+        }
+        clock::set_alarm(self.deadlines.earliest());
+    }
+
     /// Wakes all whose deadline has come; gives the next deadline.
     pub fn expire(&mut self, now: u64) -> Option<u64> {
         while let Some(index) = self.deadlines.pop_due(now) {
@@ -147,11 +163,11 @@ impl Sched {
     }
 }
 
-/// Has the calling thread wait until its wait is ended; it is in its queue already. `deadline` is in ticks.
+/// Has the calling thread wait until its wait is ended; it is in its queue already.
 ///
 /// # Errors
 /// ETIMEDOUT, or EINTR when a signal that the thread does not block is or becomes pending.
-pub fn wait(mut sched: Guard<'_, Sched>, thread: &Thread, deadline: Option<u64>) -> Result<(), Errno> {
+pub fn wait(mut sched: Guard<'_, Sched>, thread: &Thread, deadline: Option<Deadline>) -> Result<(), Errno> {
     let index = thread.index;
     let place = &sched.places[index as usize];
     if place.signals.deliverable() || sched.program_signals.deliverable(place.signals.mask) {
@@ -160,10 +176,11 @@ pub fn wait(mut sched: Guard<'_, Sched>, thread: &Thread, deadline: Option<u64>)
     }
     thread.begin_wait();
     sched.places[index as usize].interruptible = true;
-    if let Some(ticks) = deadline {
-        sched.deadlines.insert(index, ticks);
-        if sched.deadlines.earliest() == Some(ticks) {
-            clock::set_alarm(Some(ticks));
+    if let Some(Deadline { tick, time_of_day }) = deadline {
+        sched.places[index as usize].time_of_day = time_of_day;
+        sched.deadlines.insert(index, tick);
+        if sched.deadlines.earliest() == Some(tick) {
+            clock::set_alarm(Some(tick));
         }
     }
     drop(sched);

@@ -1,6 +1,6 @@
 //! The calls around clocks and sleeping.
 
-use super::clock::{self, Clock, SECOND, Timespec};
+use super::clock::{self, Clock, Deadline, SECOND, Timespec};
 use crate::errno::{self, Errno, SysResult};
 use crate::mm::layout;
 use crate::thread::Thread;
@@ -47,7 +47,7 @@ pub fn clock_settime(_: &Thread, [clock, at, ..]: [usize; 6]) -> SysResult {
     if clock as u32 != linux::CLOCK_REALTIME {
         return Err(Errno::EINVAL);
     }
-    clock::set_realtime(time);
+    SCHED.lock().set_time_of_day(time);
     Ok(0)
 }
 
@@ -72,9 +72,9 @@ pub fn gettimeofday(_: &Thread, [at, zone, ..]: [usize; 6]) -> SysResult {
     Ok(0)
 }
 
-fn sleep(thread: &Thread, deadline: u64) -> Result<(), Errno> {
+fn sleep(thread: &Thread, deadline: Deadline) -> Result<(), Errno> {
     let sched = SCHED.lock();
-    if deadline <= clock::ticks() {
+    if deadline.has_come() {
         return Ok(());
     }
     match sched::wait(sched, thread, Some(deadline)) {
@@ -85,10 +85,10 @@ fn sleep(thread: &Thread, deadline: u64) -> Result<(), Errno> {
 
 /// Sleeps for a duration; says what was left if a signal ended it.
 fn sleep_for(thread: &Thread, nanoseconds: u64, left: usize) -> SysResult {
-    let deadline = clock::after(nanoseconds);
+    let deadline = Deadline::after(nanoseconds);
     let slept = sleep(thread, deadline);
     if slept == Err(Errno::EINTR) && left != 0 {
-        uaccess::write(left, &Timespec::from_nanoseconds(clock::until(deadline)))?;
+        uaccess::write(left, &Timespec::from_nanoseconds(clock::until(deadline.tick)))?;
     }
     slept.map(|()| 0)
 }
@@ -109,5 +109,5 @@ pub fn clock_nanosleep(thread: &Thread, [clock, flags, time, left, ..]: [usize; 
     if flags as u32 & linux::TIMER_ABSTIME == 0 {
         return sleep_for(thread, time, left);
     }
-    sleep(thread, clock::at(clock, time)).map(|()| 0)
+    sleep(thread, Deadline::at(clock, time)).map(|()| 0)
 }

@@ -129,15 +129,33 @@ pub fn after(nanoseconds: u64) -> u64 {
     ticks().saturating_add(to_ticks(nanoseconds)).saturating_add(1)
 }
 
-/// The tick at which `clock` shows `nanoseconds`.
-pub fn at(clock: Clock, nanoseconds: u64) -> u64 {
-    let now = match clock {
-        Clock::Realtime => realtime(),
-        Clock::Monotonic => monotonic(),
-    };
-    match nanoseconds.checked_sub(now) {
-        Some(left) => after(left),
-        None => 0,
+/// Until when a thread waits.
+#[derive(Clone, Copy)]
+pub struct Deadline {
+    /// The tick, as the clocks stand.
+    pub tick: u64,
+    /// The time of day, if that is what was asked for: the tick changes when that clock is set.
+    pub time_of_day: Option<u64>,
+}
+
+impl Deadline {
+    /// So many nanoseconds from now.
+    pub fn after(nanoseconds: u64) -> Self {
+        Self { tick: after(nanoseconds), time_of_day: None }
+    }
+
+    /// When `clock` shows `nanoseconds`.
+    pub fn at(clock: Clock, nanoseconds: u64) -> Self {
+        let (now, time_of_day) = match clock {
+            Clock::Realtime => (realtime(), Some(nanoseconds)),
+            Clock::Monotonic => (monotonic(), None),
+        };
+        Self { tick: nanoseconds.checked_sub(now).map_or(0, after), time_of_day }
+    }
+
+    /// Whether it has come.
+    pub fn has_come(&self) -> bool {
+        self.tick <= ticks()
     }
 }
 
