@@ -50,15 +50,6 @@ pub fn command(places: &Places, toolchain: &Toolchain, action: &str, options: &[
     let target = TARGET.replace('-', "_");
     cargo.env(format!("CC_{target}"), places.linker());
     cargo.env(format!("AR_{target}"), format!("{}ar", cross_compile()));
-    // The crate bindgen needs to be told where the headers are.
-    cargo.env(
-        format!("BINDGEN_EXTRA_CLANG_ARGS_{target}"),
-        format!(
-            "--sysroot={} -nostdinc -isystem {}",
-            places.sysroot.path.display(),
-            places.sysroot.path.join("include").display()
-        ),
-    );
     cargo.env("SEL4_PREFIX", &places.prefix.path);
     Ok(cargo)
 }

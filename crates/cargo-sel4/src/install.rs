@@ -92,6 +92,12 @@ impl Places {
             Some(path) => Place { path: absolute(path), variable: Some(variable) },
             None => Place { path: inside, variable: None },
         };
+        if let (Some(variant), Some(_)) = (variant, var("SEL4_PREFIX")) {
+            return Err(Error::new(
+                format_args!("--kernel {}: SEL4_PREFIX names the kernel already", variant.name()),
+                "leave one of them out",
+            ));
+        }
         let sysroot = place("SEL4_SYSROOT", build.join("sysroot"));
         let loader = place("SEL4_LOADER", build.join("below-libc/loader"));
         let prefix = place("SEL4_PREFIX", built_prefix(&build, variant));
@@ -211,12 +217,14 @@ mod tests {
         let named = ["SEL4_STD_BUILD", "SEL4_SYSROOT", "SEL4_LOADER", "SEL4_PREFIX"];
         let mut vars = vec![("SEL4_STD", folder.path())];
         vars.extend(named.map(|name| (name, part)));
-        let places = find(Some(Variant::Release), &vars).unwrap();
+        let places = find(None, &vars).unwrap();
         assert_eq!(
             (&*places.build, &*places.sysroot.path, &*places.loader.path, &*places.prefix.path),
             (part, part, part, part)
         );
         assert_eq!(places.prefix.variable, Some("SEL4_PREFIX"));
+        let error = find(Some(Variant::Release), &vars).unwrap_err().to_string();
+        assert!(error.starts_with("--kernel release: SEL4_PREFIX"), "{error}");
     }
 
     #[test]
