@@ -1,6 +1,6 @@
-"""Tests that need no board: the crates' own, the scripts of tests/host, and format and lints of the Rust code."""
+"""Tests that need no board: the crates' own, the scripts of tests/host, and the lints of the Rust code."""
 
-from .core import TOP, Failure, Skip, Test
+from .core import TOP, Skip, Test
 from . import trees
 
 
@@ -9,7 +9,6 @@ def tests():
         yield Test(f"host: {script.stem}", lambda place, script=script: place.counted(["sh", script], 900))
     yield Test("host: cargo test", cargo_test)
     yield Test("host: cargo clippy", clippy)
-    yield Test("host: cargo fmt", fmt)
 
 
 def cargo(place, *arguments, seconds=1800):
@@ -27,11 +26,3 @@ def clippy(place):
         raise Skip("this toolchain has no clippy")
     command, seconds, more = cargo(place, "clippy", "--workspace", "--all-targets", "--jobs", "2", "--", "-D", "warnings")
     place.expect_success(command, seconds, **more)
-
-
-def fmt(place):
-    if place.run(["cargo", "fmt", "--version"], 60).code != 0:
-        raise Skip("this toolchain has no rustfmt")
-    ran = place.run(["cargo", "fmt", "--all", "--check", "--", "-l"], 120)
-    if ran.code != 0:
-        raise Failure(f"not as rustfmt lays it out:{ran.tail()}")
