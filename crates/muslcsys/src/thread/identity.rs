@@ -72,6 +72,9 @@ fn set_policy(thread: &Thread, tid: usize, policy: Option<u32>, priority: u32) -
     let target = place.thread.ok_or(Errno::ESRCH)?;
     place.policy = (policy, priority);
     sel4::tcb_set_priority(target.tcb, kernel_priority((policy, priority))).map_err(|_| Errno::EPERM)?;
+    drop(sched);
+    // seL4 5.0.0 does not look whom to run after raising another thread's priority; yielding has it look.
+    sel4::yield_now();
     Ok(0)
 }
 
