@@ -183,6 +183,13 @@ static void *own_ids(void *at)
     return 0;
 }
 
+static volatile int ran;
+static void *run_at_once(void *unused)
+{
+    ran = 1;
+    return unused;
+}
+
 static void scheduling(void)
 {
     struct sched_param priority = {0};
@@ -199,6 +206,9 @@ static void scheduling(void)
     priority.sched_priority = 0;
     EQUAL("SCHED_RR without a priority is refused", pthread_setschedparam(pthread_self(), SCHED_RR, &priority), EINVAL);
     EQUAL("back to SCHED_OTHER", pthread_setschedparam(pthread_self(), SCHED_OTHER, &priority), 0);
+    pthread_t raised = start_waiting(run_at_once, (ran = 0, (void *)0));
+    EQUAL("a thread of higher priority runs at once", ran, 1);
+    result_of(raised);
     EQUAL("one core", sched_getaffinity(0, sizeof set, &set) ?: CPU_COUNT(&set), 1);
     ERRNO("no second core", (CPU_ZERO(&set), CPU_SET(1, &set), sched_setaffinity(0, sizeof set, &set)), EINVAL);
     EQUAL("sysconf", sysconf(_SC_NPROCESSORS_ONLN), 1);
