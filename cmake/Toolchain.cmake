@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # C for seL4: included before project(), or given as CMAKE_TOOLCHAIN_FILE. CMAKE_C_COMPILER is Debian's cross compiler; what
-# is linked with sel4std gets the sysroot's headers, libraries and layout. Set CROSS_COMPILE for another gcc.
+# is linked with sel4std gets the sysroot's headers, libraries and layout. For another gcc set CROSS_COMPILE, here and in the
+# environment of ninja, where the scripts of musl-target/ look for it.
 
 set(CROSS_COMPILE "aarch64-linux-gnu-" CACHE STRING "prefix of the cross compiler's programs, with path or without")
 set(CMAKE_SYSTEM_NAME Generic)
