@@ -98,14 +98,15 @@ fn rows(places: &Places) -> Vec<Row> {
         }
         rows.push(row);
     }
-    rows.push(kernels(places));
+    if places.prefix.variable.is_none() {
+        rows.push(kernels());
+    }
     rows
 }
 
 /// Which kernels `--kernel` finds without building one.
-fn kernels(places: &Places) -> Row {
-    let built =
-        |variant: &Variant| places.build.join(format!("kernel-{}/prefix/bin/kernel.elf", variant.name())).is_file();
+fn kernels() -> Row {
+    let built = |variant: &Variant| Places::find(Some(*variant)).is_ok_and(|places| places.kernel().is_file());
     let names: Vec<_> = [Variant::Debug, Variant::Release]
         .iter()
         .filter(|variant| built(variant))

@@ -133,19 +133,31 @@ impl Places {
     }
 }
 
-/// Where the build folder's kernel is: in the prefix that CMake was given or, of this variant, in the one it made.
+/// Where the build folder's kernel is: in the prefix that CMake was given or, of this variant, in one that it made. A variant
+/// that the folder is not configured for, and never was, is built apart from it.
 fn built_prefix(build: &Path, variant: Option<Variant>) -> PathBuf {
     let cache = Cache::read(build);
+    let configured = cache.get("KERNEL_VARIANT").unwrap_or(Variant::Debug.name());
+    let inside = |name: &str| build.join(format!("kernel-{name}/prefix"));
     match (variant, cache.get("SEL4_PREFIX")) {
         (None, Some(prefix)) => PathBuf::from(prefix),
-        _ => {
-            let name = variant.map_or_else(
-                || cache.get("KERNEL_VARIANT").unwrap_or("debug").to_owned(),
-                |variant| variant.name().to_owned(),
-            );
-            build.join(format!("kernel-{name}/prefix"))
+        (None, None) => inside(configured),
+        (Some(variant), prefix) => {
+            let own = inside(variant.name());
+            let is_built = own.join("bin/kernel.elf").is_file();
+            if is_built || prefix.is_none() && variant.name() == configured {
+                own
+            } else {
+                apart(build, variant).join("prefix")
+            }
         }
     }
+}
+
+/// The folder for a kernel that the build folder is not configured for.
+#[must_use]
+pub fn apart(build: &Path, variant: Variant) -> PathBuf {
+    build.join("cargo-sel4").join(format!("kernel-{}", variant.name()))
 }
 
 /// What a build folder was configured with.
@@ -234,7 +246,8 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         let prefix = |variant| find(variant, &[("SEL4_STD", &root)]).unwrap().prefix.path;
         assert_eq!(prefix(None), root.join("build/kernel-release/prefix"));
-        assert_eq!(prefix(Some(Variant::Debug)), root.join("build/kernel-debug/prefix"));
+        assert_eq!(prefix(Some(Variant::Release)), root.join("build/kernel-release/prefix"));
+        assert_eq!(prefix(Some(Variant::Debug)), root.join("build/cargo-sel4/kernel-debug/prefix"));
         fs::write(root.join("build/CMakeCache.txt"), "SEL4_PREFIX:STRING=/opt/sel4\n").unwrap();
         assert_eq!(prefix(None), Path::new("/opt/sel4"));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
-use crate::install::{Places, Variant};
+use crate::install::{self, Places, Variant};
 
 /// Sees to it that all parts are there: what a variable named must be, what is the checkout's is built.
 ///
@@ -82,7 +82,7 @@ fn ninja(build: &Path, targets: &[&str]) -> Result<()> {
 /// The other variant of the kernel, beside the one that the build folder is configured for.
 fn kernel(places: &Places, variant: Variant) -> Result<()> {
     let name = variant.name();
-    let folder = places.build.join(format!("kernel-{name}"));
+    let folder = install::apart(&places.build, variant);
     if !folder.join("build.ninja").is_file() {
         let mut cmake = Command::new("cmake");
         cmake.args(["-G", "Ninja", "-S"]).arg(places.checkout.join("kernel")).arg("-B").arg(&folder);
