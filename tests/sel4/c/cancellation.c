@@ -1,5 +1,5 @@
 /* Cancellation: where it takes effect, that it runs what must be run, and that nothing is half done. */
-// run cancellation:
+// run cancellation: futex
 #include "threads.h"
 #include <semaphore.h>
 

@@ -1,5 +1,5 @@
 /* Mutexes of every kind: what each answers, that it excludes, and that who waits is woken. */
-// run mutexes:
+// run mutexes: futex
 #include "threads.h"
 
 static pthread_mutex_t mutex_of(int type, int robust)

@@ -1,5 +1,5 @@
 /* Condition variables, read-write locks, barriers, spin locks and semaphores: who waits is woken, once, and in time. */
-// run waiting:
+// run waiting: futex
 #include "threads.h"
 #include <limits.h>
 #include <semaphore.h>
