@@ -19,11 +19,10 @@ def tests():
             yield boot(expected.stem, "debug", "unwind", 1)
             yield boot(expected.stem, "release", "unwind", 1)
     for variant in ("debug", "release"):
-        for level in (1, 2, 3):
-            name = f"kernel: {variant} at EL{level}"
-            yield Test(name, lambda place, variant=variant, level=level: kernel(place, variant, level))
         yield Test(f"seL4: {variant}", lambda place, variant=variant: programs(place, variant))
+    yield Test("kernel", kernel)
     yield Test("loader", loader)
+    yield Test("cargo sel4", cargo_sel4)
 
 
 class Expected:
@@ -66,12 +65,17 @@ def boot(name, variant, panic, level):
     return Test(f"boot: {name}, {variant} kernel, {panic}, EL{level}", run)
 
 
-def kernel(place, variant, level):
-    base = trees.tree(place, variant)
+def kernel(place):
+    """Debug and release at each level, and the proof that the patches are needed."""
+    base = trees.main(place)
     tool = f"{base}/bin/mkimage --loader {base}/below-libc/loader --kernel {{kernel}} --root-task {{task}} --qemu --output {{image}}"
-    work = place.work / f"kernel-{variant}-{level}"
-    command = ["python3", "-B", TOP / "tests" / "kernel" / "run", "--prefix", trees.prefix(place, variant), "--image-tool", tool]
-    place.expect_success([*command, "--el", level, "--work", work], 300)
+    command = ["python3", "-B", TOP / "tests" / "kernel" / "all", "--image-tool", tool, "--work", place.work / "kernel"]
+    return place.counted(command, 1800)
+
+
+def cargo_sel4(place):
+    env = {"SEL4_STD_BUILD": trees.main(place)}
+    return place.counted(["python3", "-B", TOP / "tests" / "cargo-sel4" / "run"], 3000, env=env)
 
 
 def parts(base):

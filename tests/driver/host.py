@@ -7,6 +7,7 @@ from . import trees
 def tests():
     for script in sorted((TOP / "tests" / "host").glob("*.sh")):
         yield Test(f"host: {script.stem}", lambda place, script=script: place.counted(["sh", script], 900))
+    yield Test("host: kernel build", lambda place: place.counted(["sh", TOP / "tests" / "kernel" / "build.sh"], 900))
     yield Test("host: cargo test", cargo_test)
     yield Test("host: cargo clippy", clippy)
 
