@@ -13,6 +13,8 @@ from typing import Callable
 TOP = Path(__file__).resolve().parents[2]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 SHOWN_LINES = 30
+# What in the caller's environment would change what is tested.
+CALLERS = {"RUSTUP_TOOLCHAIN", "RUSTC", "RUSTFLAGS", "RUST_BACKTRACE", "CARGO_TARGET_DIR", "SEL4_PREFIX", "MUSLC_PREFIX", "SYSROOT"}
 
 
 class Failure(Exception):
@@ -80,7 +82,7 @@ class Place:
     @property
     def environment(self):
         """The environment of commands: the toolchain of the build first in PATH, no settings of the caller's."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("RUSTUP_TOOLCHAIN", "RUSTC", "RUST_BACKTRACE")}
+        kept = {name: value for name, value in os.environ.items() if name not in CALLERS}
         path = f"{self.rust['RUST_BIN']}:{os.environ['PATH']}"
         return kept | {"PATH": path, "RUSTC_BOOTSTRAP": "1", "CARGO_TERM_COLOR": "never"}
 
