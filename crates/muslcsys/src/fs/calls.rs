@@ -92,10 +92,15 @@ pub fn writev(thread: &Thread, [fd, vector, count, ..]: [usize; 6]) -> SysResult
     each(vector, count, |base, bytes| write_bytes(thread, base, bytes))
 }
 
+/// The place of an open descriptor: its number is an int, whatever the register's upper half holds.
+fn index(fd: usize) -> usize {
+    fd as u32 as usize
+}
+
 /// close(2): `[fd]`. Errors: EBADF.
 pub fn close(_: &Thread, [fd, ..]: [usize; 6]) -> SysResult {
     get(fd)?;
-    TABLE.lock()[fd] = None;
+    TABLE.lock()[index(fd)] = None;
     Ok(0)
 }
 
@@ -136,7 +141,7 @@ pub fn dup3(_: &Thread, [old, new, flags, ..]: [usize; 6]) -> SysResult {
 pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {
     let descriptor = get(fd)?;
     let change = |new: Descriptor| {
-        TABLE.lock()[fd] = Some(new);
+        TABLE.lock()[index(fd)] = Some(new);
         Ok(0)
     };
     match command as u32 {
