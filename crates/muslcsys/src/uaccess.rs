@@ -4,6 +4,7 @@
 //! they must not be called with the address space's lock held, nor any lock below it (see `sync`).
 
 use crate::errno::Errno;
+use crate::mm::areas::PAGE;
 use crate::mm::layout;
 
 unsafe extern "C" {
@@ -65,6 +66,21 @@ pub fn copy_out(to: usize, from: &[u8]) -> Result<(), Errno> {
     check(to, from.len())?;
     // SAFETY: the program named the memory; a fault at `to` ends in an error.
     done(unsafe { uaccess_copy(to as *mut u8, from.as_ptr(), from.len()) })
+}
+
+/// Makes sure that memory of the program's can be written, without changing it: on each page a word is replaced by itself.
+pub fn probe_write(at: usize, bytes: usize) -> Result<(), Errno> {
+    check(at, bytes)?;
+    if bytes == 0 {
+        return Ok(());
+    }
+    let pages = (at & !(PAGE - 1)..at + bytes).step_by(PAGE);
+    for page in pages {
+        let word = page.max(at) & !3;
+        let value = load_u32(word)?;
+        compare_exchange_u32(word, value, value)?;
+    }
+    Ok(())
 }
 
 /// Clears memory of the program's.

@@ -16,14 +16,15 @@ const IOV_MAX: usize = 1024;
 
 /// read(2): `[fd, buffer, bytes]`. Errors: EBADF, EFAULT, EAGAIN, EINTR.
 pub fn read(thread: &Thread, [fd, buffer, bytes, ..]: [usize; 6]) -> SysResult {
-    let descriptor = get(fd)?;
+    read_bytes(thread, get(fd)?, buffer, bytes, true)
+}
+
+fn read_bytes(thread: &Thread, descriptor: Descriptor, buffer: usize, bytes: usize, may_wait: bool) -> SysResult {
     let mut chunk = [0u8; CHUNK];
     let wanted = bytes.min(CHUNK);
-    if wanted > 0 {
-        // Probed first, so that a bad pointer loses no input.
-        uaccess::zero_out(buffer, wanted)?;
-    }
-    let wait = descriptor.status_flags & linux::O_NONBLOCK == 0;
+    // Probed first, so that a bad pointer loses no input.
+    uaccess::probe_write(buffer, wanted)?;
+    let wait = may_wait && descriptor.status_flags & linux::O_NONBLOCK == 0;
     let count = console::read(thread, &mut chunk[..wanted], wait)?;
     uaccess::copy_out(buffer, &chunk[..count])?;
     Ok(count)
@@ -82,8 +83,14 @@ fn each(vector: usize, count: usize, mut call: impl FnMut(usize, usize) -> SysRe
 
 /// readv(2): `[fd, vector, count]`. Errors: EBADF, EFAULT, EINVAL, EAGAIN, EINTR.
 pub fn readv(thread: &Thread, [fd, vector, count, ..]: [usize; 6]) -> SysResult {
-    get(fd)?;
-    each(vector, count, |base, bytes| read(thread, [fd, base, bytes, 0, 0, 0]))
+    let descriptor = get(fd)?;
+    let mut nothing_yet = true;
+    each(vector, count, |base, bytes| {
+        // What has come is given: only the first buffer waits.
+        let moved = read_bytes(thread, descriptor, base, bytes, nothing_yet)?;
+        nothing_yet = false;
+        Ok(moved)
+    })
 }
 
 /// writev(2): `[fd, vector, count]`. Errors: EBADF, EFAULT, EINVAL, EINTR.
@@ -261,9 +268,9 @@ struct PollFd {
 // SAFETY: integers without padding.
 unsafe impl uaccess::Plain for PollFd {}
 
-/// Looks once at every descriptor; gives the number that have something to tell.
-fn poll_once(at: usize, count: usize) -> SysResult {
-    let mut ready = 0;
+/// Looks once at every descriptor; gives the number that have something to tell, and whether any of them waits for input.
+fn poll_once(at: usize, count: usize) -> Result<(usize, bool), Errno> {
+    let (mut ready, mut for_input) = (0, false);
     for index in 0..count {
         let at = at.wrapping_add(index * size_of::<PollFd>());
         let mut entry = uaccess::read::<PollFd>(at)?;
@@ -272,6 +279,7 @@ fn poll_once(at: usize, count: usize) -> SysResult {
             _ if entry.fd < 0 => 0,
             Err(_) => linux::POLLNVAL as u16,
             Ok(_) => {
+                for_input |= events & (linux::POLLIN | linux::POLLRDNORM) != 0;
                 let input = if console::available() > 0 { linux::POLLIN | linux::POLLRDNORM } else { 0 };
                 (events & (input | linux::POLLOUT | linux::POLLWRNORM)) as u16
             }
@@ -279,7 +287,7 @@ fn poll_once(at: usize, count: usize) -> SysResult {
         ready += usize::from(entry.revents != 0);
         uaccess::write(at, &entry)?;
     }
-    Ok(ready)
+    Ok((ready, for_input))
 }
 
 /// ppoll(2): `[fds, count, timeout, mask]`. Errors: EFAULT, EINVAL, EINTR.
@@ -292,15 +300,15 @@ pub fn ppoll(thread: &Thread, [fds, count, timeout, ..]: [usize; 6]) -> SysResul
         at => Some(Deadline::after(clock::read_timespec(at)?)),
     };
     loop {
-        let ready = poll_once(fds, count)?;
+        let (ready, for_input) = poll_once(fds, count)?;
         if ready > 0 || deadline.is_some_and(|deadline| deadline.has_come()) {
             return Ok(ready);
         }
         let mut sched = SCHED.lock();
-        if count > 0 && console::available() > 0 {
+        if for_input && console::available() > 0 {
             continue;
         }
-        if count > 0 {
+        if for_input {
             console::watch(&mut sched, thread);
         }
         match sched::wait(sched, thread, deadline) {
