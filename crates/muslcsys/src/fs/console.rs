@@ -4,7 +4,7 @@ use crate::errno::Errno;
 use crate::platform::uart::Uart;
 use crate::sel4;
 use crate::sync::{Lock, Notification};
-use crate::thread::sched::{self, SCHED};
+use crate::thread::sched::{self, SCHED, Sched};
 use crate::thread::{Thread, Wake};
 use core::fmt::{self, Write};
 
@@ -55,11 +55,13 @@ pub struct Console {
     uart: Option<Uart>,
     out: Ring<OUT>,
     input: Ring<IN>,
+    /// A thread waits, or is about to wait, for room in `out`.
+    wanted: bool,
 }
 
 /// The console's lock.
 pub static CONSOLE: Lock<Console> =
-    Lock::new(Console { uart: None, out: Ring::new(), input: Ring::new() }, Notification::none());
+    Lock::new(Console { uart: None, out: Ring::new(), input: Ring::new(), wanted: false }, Notification::none());
 
 /// Gives the console its device.
 pub fn start(uart: Option<Uart>) {
@@ -85,6 +87,11 @@ impl Console {
         taken
     }
 
+    /// Whether somebody waits for room that is there now: whoever asks must wake them.
+    fn take_wanted(&mut self) -> bool {
+        self.wanted && self.out.room() >= 2 && core::mem::take(&mut self.wanted)
+    }
+
     /// Hands the device what it takes; the rest goes when it says that it has room.
     fn flush(&mut self) {
         let Some(uart) = self.uart else {
@@ -106,14 +113,24 @@ impl Console {
 pub fn write(thread: &Thread, bytes: &[u8]) -> Result<usize, Errno> {
     let mut done = 0;
     while done < bytes.len() {
-        let taken = CONSOLE.lock().put(&bytes[done..]);
+        let (taken, others) = {
+            let mut console = CONSOLE.lock();
+            (console.put(&bytes[done..]), console.take_wanted())
+        };
+        if others {
+            // This thread made room; the device's interrupt, which would have told the others, may never come now.
+            wake(&mut SCHED.lock(), ROOM);
+        }
         done += taken;
         if taken == 0 {
             let mut sched = SCHED.lock();
             // Under the scheduler's lock: who makes room wakes under it.
-            if CONSOLE.lock().out.room() >= 2 {
+            let mut console = CONSOLE.lock();
+            if console.out.room() >= 2 {
                 continue;
             }
+            console.wanted = true;
+            drop(console);
             sched.futexes.wait(thread.index, ROOM, u32::MAX);
             match sched::wait(sched, thread, None) {
                 Err(Errno::EINTR) if done > 0 => return Ok(done),
@@ -162,18 +179,25 @@ pub fn available() -> usize {
 pub fn serve() {
     let mut console = CONSOLE.lock();
     let Some(uart) = console.uart else { return };
+    // Taken back first: what comes after this raises it again.
+    uart.acknowledge();
     while let Some(byte) = uart.receive() {
         console.input.push(byte);
     }
-    uart.acknowledge();
     console.flush();
-    let (room, input) = (console.out.room() >= 2, console.input.length > 0);
+    let (room, input) = (console.take_wanted(), console.input.length > 0);
     drop(console);
     let mut sched = SCHED.lock();
     for (ready, key) in [(room, ROOM), (input, INPUT)] {
-        while ready && let Some(index) = sched.futexes.wake_one(key, u32::MAX) {
-            sched.end_wait(index, Wake::Event);
+        if ready {
+            wake(&mut sched, key);
         }
+    }
+}
+
+fn wake(sched: &mut Sched, key: usize) {
+    while let Some(index) = sched.futexes.wake_one(key, u32::MAX) {
+        sched.end_wait(index, Wake::Event);
     }
 }
 
@@ -213,6 +237,6 @@ pub fn emergency(text: fmt::Arguments<'_>) {
 }
 
 /// Queues a thread that is to be woken when input comes.
-pub fn watch(sched: &mut crate::thread::sched::Sched, thread: &Thread) {
+pub fn watch(sched: &mut Sched, thread: &Thread) {
     sched.futexes.wait(thread.index, INPUT, u32::MAX);
 }
