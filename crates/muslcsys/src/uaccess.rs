@@ -44,8 +44,8 @@ unsafe impl Plain for usize {}
 // SAFETY: arrays of such.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
-/// Refuses what no program may name: `muslcsys`'s own memory, and ranges that wrap.
-fn check(address: usize, bytes: usize) -> Result<(), Errno> {
+/// Refuses what no program may name: `muslcsys`'s own memory, and ranges that wrap. Errors: EFAULT.
+pub fn check(address: usize, bytes: usize) -> Result<(), Errno> {
     let end = address.checked_add(bytes).ok_or(Errno::EFAULT)?;
     if end > layout::PRIVATE.start { Err(Errno::EFAULT) } else { Ok(()) }
 }

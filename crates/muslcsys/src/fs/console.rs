@@ -1,6 +1,7 @@
 //! The console: bytes to and from the UART, by interrupt when it is not ready.
 
 use crate::errno::Errno;
+use crate::mm::layout;
 use crate::platform::uart::Uart;
 use crate::sel4;
 use crate::sync::{Lock, Notification};
@@ -8,9 +9,9 @@ use crate::thread::sched::{self, SCHED, Sched};
 use crate::thread::{Thread, Wake};
 use core::fmt::{self, Write};
 
-/// What threads wait on: addresses that no program has, so that they are nobody's futex.
-const ROOM: usize = 4;
-const INPUT: usize = 8;
+/// What threads wait on: addresses that futex(2) refuses, so that they are nobody's futex.
+const ROOM: usize = layout::PRIVATE.start;
+const INPUT: usize = layout::PRIVATE.start + 4;
 
 /// Bytes that wait for the device.
 const OUT: usize = 4096;

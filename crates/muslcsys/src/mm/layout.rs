@@ -12,8 +12,8 @@ use core::ops::Range;
 
 /// Where brk begins.
 pub const BRK: Range<usize> = 0x04_0000_0000..0x08_0000_0000;
-/// What mmap chooses from.
-pub const MMAP: Range<usize> = 0x08_0000_0000..0x40_0000_0000;
+/// What mmap chooses from. A gap follows, so that a write that begins below what is private does not reach into it.
+pub const MMAP: Range<usize> = 0x08_0000_0000..0x3f_c000_0000;
 /// What a program can name to mmap, munmap and the like.
 pub const PROGRAM: Range<usize> = BRK.start..MMAP.end;
 /// The heap of `muslcsys`: one page directory's worth.

@@ -18,6 +18,7 @@ pub fn futex(thread: &Thread, [address, operation, value, fourth, address2, valu
     if !address.is_multiple_of(4) {
         return Err(Errno::EINVAL);
     }
+    uaccess::check(address, 4)?;
     match operation as u32 & !options {
         linux::FUTEX_WAIT if realtime => Err(Errno::ENOSYS),
         linux::FUTEX_WAIT => {
@@ -81,6 +82,7 @@ fn requeue(from: usize, wake: usize, most: usize, to: usize, expected: Option<u3
     if !to.is_multiple_of(4) || to == 0 || wake > i32::MAX as usize || most > i32::MAX as usize {
         return Err(Errno::EINVAL);
     }
+    uaccess::check(to, 4)?;
     let mut sched = SCHED.lock();
     if let Some(expected) = expected
         && uaccess::load_u32(from)? != expected
