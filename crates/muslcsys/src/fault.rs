@@ -109,8 +109,13 @@ fn load_context(thread: &Thread) {
     let at = registers.x0 as usize;
     assert!(thread.is_on_kernel_stack(at) && thread.is_on_kernel_stack(at + size_of::<Context>()));
     // SAFETY: the thread stands at the trap, with the address of a context on its kernel stack.
-    let context = unsafe { &*(at as *const Context) };
-    let _ = sel4::tcb_write_registers(thread.tcb, &mut context.to_registers(), false);
+    let context = unsafe { *(at as *const Context) };
+    // A signal that came on the way here is delivered first. The vectors are loaded already, so they are saved again as they are.
+    let mut registers = match thread.signalled.load(Ordering::Acquire) {
+        0 => context.to_registers(),
+        _ => send::divert(thread, context),
+    };
+    let _ = sel4::tcb_write_registers(thread.tcb, &mut registers, false);
 }
 
 /// Reports a fault that nobody handles, before the program ends as Linux's default action ends it.

@@ -10,6 +10,7 @@ use crate::time::clock::{self, Clock, Deadline};
 use crate::time::deadlines::Deadlines;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 
 /// The first thread's id; ids above are given in turn and used again late.
 pub const FIRST_TID: u32 = 1;
@@ -172,6 +173,8 @@ pub fn wait(mut sched: Guard<'_, Sched>, thread: &Thread, deadline: Option<Deadl
     let place = &sched.places[index as usize];
     if place.signals.deliverable() || sched.program_signals.deliverable(place.signals.mask) {
         sched.futexes.cancel(index);
+        // One sent to the program was perhaps meant for another thread, which may never take it: this one does.
+        thread.signalled.store(1, Ordering::Release);
         return Err(Errno::EINTR);
     }
     thread.begin_wait();

@@ -64,9 +64,10 @@ muslcsys_leave_last:
     mov     x0, sp
     bl      muslcsys_deliver_after_call
     cbnz    x0, muslcsys_enter_handler
-    // Nothing was delivered: as if nothing had been looked for.
+    // Nothing was delivered; one that came since is seen by looking again.
     ldr     x0, [sp]
-    b       muslcsys_leave_last
+    add     sp, sp, #{CONTEXT_BYTES}
+    b       muslcsys_leave
     // The initial thread calls for the first time after muslc gave it a thread pointer of its own: every other thread's word
     // is set before its first instruction (thread/clone.rs), so a null word can only be the initial thread's.
 2:  adrp    x10, boot_tls_word
