@@ -61,6 +61,19 @@ pub fn send(target: Target, signal: u32) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Finds threads for the signals of the program that are pending: the one that they were offered to is ending.
+pub fn offer_again(sched: &mut Sched) {
+    let pending = sched.program_signals.pending;
+    let takes = |index: &u32| {
+        let signals = &sched.places[*index as usize].signals;
+        pending & (!signals.mask | signals.awaited) != 0
+    };
+    let taker = if pending == 0 { None } else { sched.living_places().find(takes) };
+    if let Some(index) = taker {
+        notice(sched, index);
+    }
+}
+
 /// Brings a thread for which a signal is pending to deliver it: out of its wait, or out of the program's code.
 fn notice(sched: &mut Sched, index: u32) {
     let Some(thread) = sched.places[index as usize].thread else { return };

@@ -6,6 +6,7 @@ use super::futex_calls::{wake, walk_robust_list};
 use super::sched::SCHED;
 use crate::errno::SysResult;
 use crate::sel4;
+use crate::signal::send;
 use crate::uaccess;
 use core::sync::atomic::Ordering;
 
@@ -26,6 +27,7 @@ pub fn exit(thread: &Thread, [status, ..]: [usize; 6]) -> SysResult {
         drop(sched);
         end(status);
     }
+    send::offer_again(&mut sched);
     if !initial {
         keep_place(&mut sched, index);
     }
