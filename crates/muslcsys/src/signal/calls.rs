@@ -10,6 +10,8 @@ use crate::uaccess;
 use core::sync::atomic::Ordering;
 use linux_raw_sys::general as linux;
 
+/// si_code of a signal that the kernel itself sends (asm-generic/siginfo.h).
+const SI_KERNEL: i32 = 0x80;
 /// Bytes of a signal set, which every call is told.
 const SET: usize = 8;
 
@@ -213,7 +215,9 @@ pub fn rt_sigtimedwait(thread: &Thread, [set, info, timeout, bytes, ..]: [usize;
 /// rt_sigreturn(2), from the return address of a handler: `[frame]`. Errors: a bad frame ends the program as on Linux.
 pub fn rt_sigreturn(thread: &Thread, [frame, ..]: [usize; 6]) -> SysResult {
     if deliver::go_back(thread, frame).is_err() {
-        send(Target::Thread(thread.tid()), linux::SIGSEGV)?;
+        // There is nothing to go back to: as a fault, it cannot be blocked or ignored.
+        thread.own_fault.set(Some((linux::SIGSEGV, SI_KERNEL, frame)));
+        thread.signalled.store(1, Ordering::Relaxed);
     }
     Ok(0)
 }

@@ -95,7 +95,7 @@ pub struct Frame {
     flags: usize,
     link: usize,
     /// uc_stack: address, flags, size.
-    pub stack: (usize, usize, usize),
+    pub stack: [usize; 3],
     /// uc_sigmask: the mask that returning brings back.
     pub mask: u64,
     unused: [u64; 15],
@@ -148,7 +148,7 @@ impl Frame {
             info,
             flags: 0,
             link: 0,
-            stack: (stack.0, stack.2 as usize, stack.1),
+            stack: [stack.0, stack.2 as usize, stack.1],
             mask,
             unused: [0; 15],
             pad: 0,

@@ -45,6 +45,10 @@ fn take(sched: &mut Sched, thread: &Thread) -> Option<Taken> {
                 let open = (signals.pending | program_signals.pending) & !(signals.mask & !UNBLOCKABLE);
                 if open == 0 {
                     thread.signalled.store(0, Ordering::Relaxed);
+                    // A sigsuspend that only ignored signals ended.
+                    if let Some(mask) = signals.mask_to_restore.take() {
+                        signals.mask = mask;
+                    }
                     return None;
                 }
                 let signal = open.trailing_zeros() + 1;

@@ -95,10 +95,8 @@ impl ProgramSignals {
 /// What happens with a signal that is not handled (signal(7)).
 pub fn default_ignores(signal: u32) -> bool {
     // Nothing can stop or continue a program that is alone, so the signals that would are without effect too.
-    matches!(
-        signal,
-        linux::SIGCHLD | linux::SIGURG | linux::SIGWINCH | linux::SIGCONT | linux::SIGTSTP | linux::SIGTTIN | linux::SIGTTOU
-    )
+    use linux::{SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+    matches!(signal, SIGCHLD | SIGURG | SIGWINCH | SIGCONT | SIGSTOP | SIGTSTP | SIGTTIN | SIGTTOU)
 }
 
 impl Action {
