@@ -23,6 +23,8 @@ unsafe extern "C" {
     fn muslcsys_thread_entry();
     fn muslcsys_service_entry();
     fn muslcsys_entry(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize;
+    fn muslcsys_entry_pushed();
+    fn muslcsys_entry_last();
     fn muslcsys_leave();
     fn muslcsys_leave_last();
     fn muslcsys_interrupted();
@@ -40,6 +42,11 @@ pub fn thread_entry() -> usize {
 /// Where a thread of `muslcsys`'s own starts.
 pub fn service_entry() -> usize {
     muslcsys_service_entry as *const () as usize
+}
+
+/// Where a call is not yet on the kernel stack: from the entry on, and from where it has put x29 and x30 onto the program's stack.
+pub fn entering() -> (core::ops::RangeInclusive<usize>, usize) {
+    (entry()..=muslcsys_entry_last as *const () as usize, muslcsys_entry_pushed as *const () as usize)
 }
 
 /// Where a call leaves the kernel stack: from the look for signals to the last instruction on that stack.

@@ -106,7 +106,26 @@ extern "C" fn muslcsys_deliver_after_call(context: &mut Context) -> usize {
 /// Called by entry.S in a thread that was stopped in the program's code.
 #[unsafe(no_mangle)]
 extern "C" fn muslcsys_deliver(context: &mut Context) -> usize {
+    rewind(context);
     deliver(context, None)
+}
+
+/// A thread that was stopped at the entry of a call, on its own stack, has not begun the call: it goes back to before it, at a
+/// cancellation point to the branch, since muslc's handler of cancellations looks whether the call is still to come.
+fn rewind(context: &mut Context) {
+    let (entering, pushed) = arch::entering();
+    if !entering.contains(&context.pc) {
+        return;
+    }
+    if context.pc >= pushed {
+        let Ok([x29, x30]) = uaccess::read::<[usize; 2]>(context.sp) else { return };
+        (context.x[29], context.x[30]) = (x29, x30);
+        context.sp += size_of::<[usize; 2]>();
+    }
+    context.pc = match context.x[30] == arch::cancellation_point_end() {
+        true => context.x[30] - INSTRUCTION,
+        false => arch::entry(),
+    };
 }
 
 /// Makes a context that enters the interrupted call again: at the branch of a cancellation point, or at the entry itself.

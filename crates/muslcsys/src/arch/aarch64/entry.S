@@ -16,6 +16,9 @@ muslcsys_entry:
     .cfi_def_cfa_offset 16
     .cfi_offset x29, -16
     .cfi_offset x30, -8
+    // From here until it is on the kernel stack, a thread that is interrupted goes back to the entry's beginning (signal/deliver.rs).
+    .global muslcsys_entry_pushed
+muslcsys_entry_pushed:
     mov     x29, sp
     .cfi_def_cfa_register x29
     mrs     x9, tpidr_el0
@@ -23,8 +26,10 @@ muslcsys_entry:
     ldr     x10, [x9, #:tprel_lo12_nc:__sel4_ipc_buffer]
     cbz     x10, 2f
 1:  ldr     x11, [x10, #{THREAD_KSTACK}]
-    str     x29, [x10, #{THREAD_USER_FRAME}]
+    .global muslcsys_entry_last
+muslcsys_entry_last:
     mov     sp, x11
+    str     x29, [x10, #{THREAD_USER_FRAME}]
     add     x7, x10, #{THREAD_OFFSET}   // eighth argument: the thread record
     bl      muslcsys_dispatch
     // A signal that came during the call is delivered now. One that comes between this look and the last instruction on the
