@@ -52,10 +52,14 @@ const SEGV_ACCERR: i32 = 2;
 const BUS_OBJERR: i32 = 3;
 const ILL_ILLOPC: i32 = 1;
 const SYS_SECCOMP: i32 = 1;
+const BUS_ADRALN: i32 = 1;
+const TRAP_BRKPT: i32 = 1;
 
 fn answer(thread: &Thread, fault: Fault) {
     let (signal, code, ip, address) = match fault {
-        Fault::Memory { ip, address, fetch, write } => {
+        // The page is there, and trying again would fault again.
+        Fault::Memory { ip, address, by_tables: false, .. } => (linux::SIGBUS, BUS_ADRALN, ip, address),
+        Fault::Memory { ip, address, fetch, write, .. } => {
             let needs = match (fetch, write) {
                 (true, _) => Attributes::EXECUTE,
                 (_, true) => Attributes::WRITE,
@@ -71,6 +75,9 @@ fn answer(thread: &Thread, fault: Fault) {
             }
         }
         Fault::Exception { ip, .. } if ip == arch::resume_trap() => return load_context(thread),
+        // seL4 5.0.0 does not pass the syndrome on; what stands there tells.
+        Fault::Exception { ip, .. } if !ip.is_multiple_of(4) => (linux::SIGBUS, BUS_ADRALN, ip, ip),
+        Fault::Exception { ip, .. } if is_breakpoint(ip) => (linux::SIGTRAP, TRAP_BRKPT, ip, ip),
         Fault::Exception { ip, .. } => (linux::SIGILL, ILL_ILLOPC, ip, ip),
         Fault::Syscall { ip } => (linux::SIGSYS, SYS_SECCOMP, ip, ip),
         Fault::Other(_) => (linux::SIGSEGV, SEGV_MAPERR, 0, 0),
@@ -89,6 +96,14 @@ fn answer(thread: &Thread, fault: Fault) {
     // The thread delivers it to itself: only it can touch its stack, which may not be there yet.
     thread.own_fault.set(Some((signal, code, address)));
     let _ = sel4::tcb_write_registers(thread.tcb, &mut send::divert(thread, context), false);
+}
+
+/// Whether a BRK instruction (Arm ARM, C6.2) is at an address, where an instruction was just executed.
+fn is_breakpoint(ip: usize) -> bool {
+    const BRK: u32 = 0xd420_0000;
+    const BRK_MASK: u32 = 0xffe0_001f;
+    // SAFETY: mapped, readable and aligned.
+    is_resident(ip) && unsafe { *(ip as *const u32) } & BRK_MASK == BRK
 }
 
 /// A signal came while the thread stood still.
@@ -133,7 +148,8 @@ pub fn report(thread: &Thread, context: &Context, signal: u32, address: usize) {
 fn signal_name(signal: u32) -> &'static str {
     match signal {
         linux::SIGSEGV => "SIGSEGV: access that is not allowed",
-        linux::SIGBUS => "SIGBUS: no memory for a page",
+        linux::SIGBUS => "SIGBUS: misaligned access, or no memory for a page",
+        linux::SIGTRAP => "SIGTRAP: breakpoint",
         linux::SIGILL => "SIGILL: exception that is not about memory",
         linux::SIGSYS => "SIGSYS: system call instruction",
         _ => "signal",

@@ -386,6 +386,8 @@ pub enum Fault {
         fetch: bool,
         /// It was a write (ESR_EL1.ISS.WnR; Arm ARM D17.2.37).
         write: bool,
+        /// The address space is what forbade it: else a misaligned access that must be aligned, or a fault of the memory itself.
+        by_tables: bool,
     },
     /// An exception that is not about memory: an undefined instruction, a misaligned access, a breakpoint.
     Exception {
@@ -422,6 +424,7 @@ pub fn fault_wait(endpoint: CPtr) -> (usize, Fault) {
             address: word(raw::seL4_VMFault_Addr as u32),
             fetch: word(raw::seL4_VMFault_PrefetchFault as u32) != 0,
             write: word(raw::seL4_VMFault_FSR as u32) & ISS_WNR != 0,
+            by_tables: (FSC_TABLES.start..FSC_TABLES.end).contains(&(word(raw::seL4_VMFault_FSR as u32) & ISS_FSC)),
         },
         EXCEPTION => Fault::Exception {
             ip: word(raw::seL4_UserException_FaultIP as u32),
@@ -435,6 +438,9 @@ pub fn fault_wait(endpoint: CPtr) -> (usize, Fault) {
 
 /// The faulting access was a write (Arm ARM, ESR_EL1, ISS for a data abort).
 const ISS_WNR: usize = 1 << 6;
+/// Its kind, in the same register: faults of translation, access flag and permission, at every level.
+const ISS_FSC: usize = 0x3f;
+const FSC_TABLES: core::ops::Range<usize> = 0x04..0x10;
 
 /// Has the thread of the last fault run on: at the instruction it stood at, or where its registers were set to since.
 pub fn fault_resume() {
