@@ -90,7 +90,7 @@ fn answer(thread: &Thread, fault: Fault) {
     }
     let context = Context::from_registers(&registers);
     if thread.tid() == 0 || thread.is_on_kernel_stack(context.sp) {
-        report(thread, &context, signal, address);
+        describe(thread, &context, signal, address);
         defect(format_args!("muslcsys itself faulted"));
     }
     // The thread delivers it to itself: only it can touch its stack, which may not be there yet.
@@ -135,10 +135,15 @@ fn load_context(thread: &Thread) {
 
 /// Reports a fault that nobody handles, before the program ends as Linux's default action ends it.
 pub fn report(thread: &Thread, context: &Context, signal: u32, address: usize) {
+    crate::fs::console::drain();
+    describe(thread, context, signal, address);
+}
+
+/// The report itself. It waits for no lock: the thread that it is about may hold any.
+fn describe(thread: &Thread, context: &Context, signal: u32, address: usize) {
     let name = thread.name.get();
     let name = core::str::from_utf8(&name).unwrap_or("").trim_end_matches('\0');
     let (kind, tid, pc, sp) = (signal_name(signal), thread.tid(), context.pc, context.sp);
-    crate::fs::console::drain();
     emergency(format_args!(
         "\nsel4std: thread '{name}' (tid {tid}) {kind} at address {address:#x}, instruction {pc:#x}, stack {sp:#x}\n"
     ));
@@ -182,9 +187,9 @@ fn backtrace(context: &Context) {
 
 /// Whether 16 bytes can be read: what the fault thread touches itself must be there.
 fn is_resident(address: usize) -> bool {
-    let mut space = SPACE.lock();
-    let there = |space: &mut crate::mm::Space, at: usize| crate::start::in_image(at) || space.vspace.page(at).1;
-    there(&mut space, address) && there(&mut space, address + 8)
+    let Some(mut space) = SPACE.try_lock() else { return false };
+    let mut there = |at: usize| crate::start::in_image(at) || space.vspace.page(at).1;
+    there(address) && address.checked_add(8).is_some_and(there)
 }
 
 /// Reports a defect of `muslcsys` itself and ends the program.

@@ -76,6 +76,11 @@ impl<E: Event> RawLock<E> {
         }
     }
 
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> bool {
+        self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     /// Lets the lock go. Only its holder may call this.
     pub fn unlock(&self) {
         if self.state.swap(FREE, Ordering::Release) == CONTENDED {
@@ -109,6 +114,11 @@ impl<T, E: Event> Lock<T, E> {
     pub fn lock(&self) -> Guard<'_, T, E> {
         self.raw.lock();
         Guard { lock: self }
+    }
+
+    /// Takes the lock if it is free: for reports, which must come out whoever holds it.
+    pub fn try_lock(&self) -> Option<Guard<'_, T, E>> {
+        self.raw.try_lock().then_some(Guard { lock: self })
     }
 }
 

@@ -34,6 +34,11 @@ impl SpaceLock {
         SpaceGuard(self.0.lock())
     }
 
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<SpaceGuard<'_>> {
+        self.0.try_lock().map(SpaceGuard)
+    }
+
     /// Takes the lock for a call that allocates records.
     ///
     /// # Errors

@@ -127,7 +127,7 @@ impl VSpace {
 
     fn entry(&mut self, address: usize) -> Option<&mut Entry> {
         let (index, at) = entry_of(address);
-        self.directories[index].as_mut().map(|d| &mut d.entries[at])
+        self.directories.get_mut(index)?.as_mut().map(|d| &mut d.entries[at])
     }
 
     /// Makes sure that there is a table of small pages for the address.
