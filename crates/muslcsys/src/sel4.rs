@@ -281,15 +281,17 @@ pub struct TcbConfig {
     pub cspace: (CPtr, Guard),
     /// Where its IPC buffer lies, and the frame it lies in.
     pub ipc_buffer: (usize, CPtr),
-    /// Its priority; its highest settable priority is the same as its creator's.
+    /// Its priority.
     pub priority: u8,
+    /// The highest priority that it can give to itself or others; at most its creator's.
+    pub highest: u8,
 }
 
 /// Gives a TCB its spaces, buffer and priority.
 pub fn tcb_configure(tcb: CPtr, config: &TcbConfig) -> Result {
     // SAFETY: see above; the first call packs bits.
     check(unsafe {
-        let priority = raw::seL4_PrioProps_new(config.priority as _, config.priority as _);
+        let priority = raw::seL4_PrioProps_new(config.highest as _, config.priority as _);
         raw::seL4_TCB_Configure(
             tcb.0 as _,
             config.fault.0 as _,

@@ -198,6 +198,7 @@ fn equip_with(space: &mut Space, index: u32, unit: Unit, role: Role) -> Result<(
             cspace: space.objects.cspace().root(),
             ipc_buffer: (record::ipc_buffer(index), buffer),
             priority,
+            highest: SERVICE_PRIORITY,
         },
     )
     .map_err(|_| Errno::ENOMEM)
