@@ -210,11 +210,17 @@ pub fn mremap(_: &Thread, [address, old, new, flags, target, _]: [usize; 6]) -> 
         if !is_programs(&to) || (to.start < from.end && from.start < to.end) {
             return Err(Errno::EINVAL);
         }
-        unmap(to.clone())?;
         if length < from.end - from.start {
             unmap(from.start + length..from.end)?;
         }
-        return relocate(from.start..from.end.min(from.start + length), Some(to.start), length);
+        loop {
+            unmap(to.clone())?;
+            match relocate(from.start..from.end.min(from.start + length), Some(to.start), length) {
+                // Another thread was given these addresses in between.
+                Err(Errno::EEXIST) => {}
+                result => return result,
+            }
+        }
     }
     if length <= from.end - from.start {
         if !SPACE.lock().areas.covers(from.clone()) {
@@ -248,6 +254,7 @@ fn relocate(from: Range<usize>, to: Option<usize>, length: usize) -> SysResult {
     let area = area.ok_or(Errno::EFAULT)?;
     let space = &mut *space;
     let to = match to {
+        Some(to) if !space.areas.is_free(to..to + length) => return Err(Errno::EEXIST),
         Some(to) => to,
         None => {
             let large = if length >= LARGE { space.areas.choose(length, LARGE) } else { None };
@@ -255,7 +262,17 @@ fn relocate(from: Range<usize>, to: Option<usize>, length: usize) -> SysResult {
         }
     };
     space.split_ends(&from)?;
-    space.areas.insert(Area { start: to, end: to + length, attributes: area.attributes })?;
+    // The pages are promised once, at one place or the other.
+    let charged = area.attributes.contains(Attributes::CHARGED);
+    let pages = (from.end - from.start) / PAGE;
+    if charged {
+        space.areas.uncharge(pages);
+    }
+    if let Err(full) = space.areas.insert(Area { start: to, end: to + length, attributes: area.attributes }) {
+        space.areas.charge(pages * usize::from(charged)).expect("what was just promised");
+        return Err(full.into());
+    }
+    space.areas.change(from.clone(), |old| old - Attributes::CHARGED).expect("nothing more is promised");
     let access = access_of(area.attributes);
     let aligned = (to - from.start % LARGE).is_multiple_of(LARGE);
     let mut at = from.start;
@@ -263,7 +280,9 @@ fn relocate(from: Range<usize>, to: Option<usize>, length: usize) -> SysResult {
         if at >= from.end {
             break Ok(());
         }
-        space.prepare()?;
+        if let Err(error) = space.prepare() {
+            break Err(error);
+        }
         let (page, _) = space.vspace.page(at);
         if page == Page::Large && !aligned {
             if let Err(error) = space.vspace.split(&mut space.objects, at, access) {
@@ -288,6 +307,7 @@ fn relocate(from: Range<usize>, to: Option<usize>, length: usize) -> SysResult {
             }
         }
         while space.areas.remove_first(to..to + length).is_some() {}
+        space.areas.change(from, |_| area.attributes).expect("what was promised before");
         return Err(error);
     }
     let mut rest = from;
