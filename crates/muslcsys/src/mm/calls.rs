@@ -171,15 +171,12 @@ pub fn mprotect(_: &Thread, [address, length, prot, ..]: [usize; 6]) -> SysResul
 
 /// brk(2): `[address]`; gives the end of the heap, changed or not.
 pub fn brk(_: &Thread, [address, ..]: [usize; 6]) -> SysResult {
-    let old = SPACE.lock().brk;
-    if !layout::BRK.contains(&address) || address == old {
+    let mut space = SPACE.lock();
+    let old = space.brk;
+    if !layout::BRK.contains(&address) || space.prepare().is_err() {
         return Ok(old);
     }
     let (from, to) = (old.next_multiple_of(PAGE), address.next_multiple_of(PAGE));
-    if to < from {
-        unmap(to..from)?;
-    }
-    let mut space = SPACE.prepare()?;
     if to > from {
         let attributes = Attributes::READ | Attributes::WRITE | Attributes::CHARGED;
         if !space.areas.is_free(from..to) || space.areas.insert(Area { start: from, end: to, attributes }).is_err() {
@@ -187,6 +184,11 @@ pub fn brk(_: &Thread, [address, ..]: [usize; 6]) -> SysResult {
         }
     }
     space.brk = address;
+    drop(space);
+    if to < from {
+        // What cannot be given back stays the program's, unused.
+        let _ = unmap(to..from);
+    }
     Ok(address)
 }
 
