@@ -70,11 +70,18 @@ pub fn mmap(_: &Thread, [address, length, prot, flags, fd, _]: [usize; 6]) -> Sy
         if !is_programs(&range) {
             return Err(Errno::ENOMEM);
         }
-        if flags & linux::MAP_FIXED_NOREPLACE == 0 {
-            unmap(range)?;
-        }
     }
-    let mut space = SPACE.prepare()?;
+    let replaces = fixed && flags & linux::MAP_FIXED_NOREPLACE == 0;
+    let mut space = loop {
+        if replaces {
+            unmap(address..address + length)?;
+        }
+        let space = SPACE.prepare()?;
+        // Another thread may be given these addresses in between.
+        if !replaces || space.areas.is_free(address..address + length) {
+            break space;
+        }
+    };
     let hint = address & !(PAGE - 1)..(address & !(PAGE - 1)).saturating_add(length);
     let start = if fixed {
         if !space.areas.is_free(address..address + length) {
@@ -90,7 +97,8 @@ pub fn mmap(_: &Thread, [address, length, prot, flags, fd, _]: [usize; 6]) -> Sy
     space.areas.insert(Area { start, end: start + length, attributes })?;
     drop(space);
     if flags & (linux::MAP_POPULATE | linux::MAP_LOCKED) != 0 {
-        populate(start..start + length)?;
+        // As on Linux, the mapping stands though a page is not yet behind it.
+        let _ = populate(start..start + length);
     }
     Ok(start)
 }
@@ -343,12 +351,22 @@ pub fn madvise(_: &Thread, [address, length, advice, ..]: [usize; 6]) -> SysResu
                 if !area.attributes.contains(Attributes::DYING) {
                     space.split_ends(&piece)?;
                     let space = &mut *space;
-                    space.vspace.release(&mut space.objects, piece, area.attributes.contains(Attributes::WRITE));
+                    // Other threads may still write to it, so it is cleared where only this thread can: free frames are zero.
+                    space.vspace.release(&mut space.objects, piece, false);
                 }
             }
         }
-        linux::MADV_HUGEPAGE => SPACE.prepare()?.areas.change(range, |old| old - Attributes::SMALL_PAGES)?,
-        linux::MADV_NOHUGEPAGE => SPACE.prepare()?.areas.change(range, |old| old | Attributes::SMALL_PAGES)?,
+        linux::MADV_HUGEPAGE | linux::MADV_NOHUGEPAGE => {
+            let mut space = SPACE.prepare()?;
+            // A large page lies in one area.
+            space.split_ends(&range)?;
+            let small = advice as u32 == linux::MADV_NOHUGEPAGE;
+            space.areas.change(range, |old| {
+                let mut new = old;
+                new.set(Attributes::SMALL_PAGES, small);
+                new
+            })?;
+        }
         linux::MADV_NORMAL | linux::MADV_RANDOM | linux::MADV_SEQUENTIAL | linux::MADV_WILLNEED | linux::MADV_COLD
         | linux::MADV_PAGEOUT | linux::MADV_DONTDUMP | linux::MADV_DODUMP | linux::MADV_MERGEABLE
         | linux::MADV_UNMERGEABLE | linux::MADV_DONTFORK | linux::MADV_DOFORK => {}
@@ -366,7 +384,7 @@ pub fn mincore(_: &Thread, [address, length, vector, ..]: [usize; 6]) -> SysResu
     }
     for (index, page) in range.step_by(PAGE).enumerate() {
         let resident = u8::from(SPACE.lock().vspace.page(page).0 != Page::None);
-        crate::uaccess::copy_out(vector + index, &[resident])?;
+        crate::uaccess::copy_out(vector.wrapping_add(index), &[resident])?;
     }
     Ok(0)
 }

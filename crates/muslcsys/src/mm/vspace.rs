@@ -114,7 +114,10 @@ impl VSpace {
         let (index, _) = entry_of(address);
         if self.directories[index].is_none() {
             let unit = objects.take(Kind::Untyped).ok_or(Errno::ENOMEM)?;
-            let made = objects.make_in(unit, object::PAGE_DIRECTORY).ok_or(Errno::ENOMEM)?;
+            let Some(made) = objects.make_in(unit, object::PAGE_DIRECTORY) else {
+                objects.give(unit);
+                return Err(Errno::ENOMEM);
+            };
             // A directory that the kernel made for the image stays; the address then has one already.
             if sel4::page_directory_map(made, address & !(DIRECTORY - 1)).is_err() {
                 objects.unmake_in(unit);
