@@ -18,8 +18,8 @@ pub const MMAP: Range<usize> = 0x08_0000_0000..0x3f_c000_0000;
 pub const PROGRAM: Range<usize> = BRK.start..MMAP.end;
 /// The heap of `muslcsys`: one page directory's worth.
 pub const HEAP: Range<usize> = 0x40_0000_0000..0x40_4000_0000;
-/// The threads: see [`THREAD_STRIDE`].
-pub const THREADS: Range<usize> = 0x68_0000_0000..0x78_0000_0000;
+/// The threads: 8192 times [`THREAD_STRIDE`]. The tables for so many grow within what `heap::SPARE` guarantees.
+pub const THREADS: Range<usize> = 0x68_0000_0000..0x68_2000_0000;
 /// Each thread's piece: a guard page, its kernel stack, and the page of IPC buffer and record; the rest is never mapped.
 pub const THREAD_STRIDE: usize = 64 << 10;
 /// Bytes of a thread's kernel stack.
