@@ -105,14 +105,13 @@ fn untyped_alloc(_: &Thread, [bits, ..]: [usize; 6]) -> SysResult {
         space.areas.uncharge(pages);
         return Err(Errno::ENOMEM);
     };
-    drop(space);
     SLOTS.lock().insert(cap.0, given);
     Ok(cap.0)
 }
 
 fn untyped_free(_: &Thread, [cap, ..]: [usize; 6]) -> SysResult {
-    let given = SLOTS.lock().remove(&cap).ok_or(Errno::EINVAL)?;
     let mut space = SPACE.prepare()?;
+    let given = SLOTS.lock().remove(&cap).ok_or(Errno::EINVAL)?;
     match given {
         Given::Unit(unit) => {
             space.objects.unmake_in(unit);

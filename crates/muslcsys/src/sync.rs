@@ -17,8 +17,10 @@
 //! 1. `thread::SCHED`: threads, futex queues, timer queue, signals
 //! 2. `fs` locks: descriptors, console
 //! 3. `mm::SPACE`: address space, frames, capabilities
-//! 4. `random::POOL`
-//! 5. `heap::HEAP`
+//! 4. `program::SLOTS`: which untypeds the program has
+//! 5. `random::POOL`
+//! 6. `heap::HEAP`
+//! 7. the UART's own, for reports
 //!
 //! User memory may be touched under 1 and 2, never under 3 or below: the fault thread takes 3.
 
