@@ -162,7 +162,7 @@ fn vspace_reserve(_: &Thread, [bytes, ..]: [usize; 6]) -> SysResult {
     let mut space = SPACE.prepare()?;
     let start = space.areas.choose(length, LARGE).ok_or(Errno::ENOMEM)?;
     space.areas.charge(length / LARGE)?;
-    space.areas.insert(Area { start, end: start + length, attributes: Attributes::SMALL_PAGES })?;
+    space.areas.insert(Area { start, end: start + length, attributes: Attributes::RESERVED })?;
     for address in (start..start + length).step_by(LARGE) {
         let inner = &mut *space;
         if inner.prepare().and_then(|()| inner.vspace.table(&mut inner.objects, address)).is_err() {
@@ -178,7 +178,7 @@ fn vspace_release(_: &Thread, [start, bytes, ..]: [usize; 6]) -> SysResult {
     let length = bytes.checked_next_multiple_of(LARGE).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
     let end = start.checked_add(length).ok_or(Errno::EINVAL)?;
     let mut space = SPACE.prepare()?;
-    let reserved = space.areas.find(start).is_some_and(|area| area.attributes == Attributes::SMALL_PAGES && area.end >= end);
+    let reserved = space.areas.find(start).is_some_and(|area| area.attributes == Attributes::RESERVED && area.end >= end);
     if !start.is_multiple_of(LARGE) || !reserved {
         return Err(Errno::EINVAL);
     }

@@ -25,6 +25,8 @@ bitflags! {
         const SMALL_PAGES = 16;
         /// Being torn down: nobody's any more, but its addresses are not yet free.
         const DYING = 32;
+        /// Given for frames that the program maps by calls of its own; no call on memory touches it.
+        const RESERVED = 64;
     }
 }
 
@@ -47,6 +49,11 @@ pub struct Area {
 }
 
 impl Area {
+    /// Whether calls on memory may change it.
+    pub fn is_programs(&self) -> bool {
+        !self.attributes.intersects(Attributes::DYING | Attributes::RESERVED)
+    }
+
     /// Number of its pages.
     pub fn pages(&self) -> usize {
         (self.end - self.start) / PAGE
@@ -130,16 +137,28 @@ impl Areas {
         })
     }
 
-    /// Whether every address of the range lies in an area that is alive.
+    /// Whether every address of the range lies in an area that calls on memory may change.
     pub fn covers(&self, range: Range<usize>) -> bool {
         let mut at = range.start;
         while at < range.end {
             match self.find(at) {
-                Some(area) if !area.attributes.contains(Attributes::DYING) => at = area.end,
+                Some(area) if area.is_programs() => at = area.end,
                 _ => return false,
             }
         }
         true
+    }
+
+    /// Whether an address of the range lies in an area that has one of the attributes.
+    pub fn has(&self, range: Range<usize>, attributes: Attributes) -> bool {
+        let mut at = range.start;
+        while let Some(area) = self.next(at).filter(|area| area.start < range.end) {
+            if area.attributes.intersects(attributes) {
+                return true;
+            }
+            at = area.end;
+        }
+        false
     }
 
     /// Whether no address of the range lies in an area.

@@ -134,6 +134,9 @@ pub fn munmap(_: &Thread, [address, length, ..]: [usize; 6]) -> SysResult {
 /// it, then the frames go piece by piece, and the addresses with them.
 pub fn unmap(range: Range<usize>) -> Result<(), Errno> {
     let mut space = SPACE.prepare()?;
+    if space.areas.has(range.clone(), Attributes::RESERVED) {
+        return Err(Errno::EINVAL);
+    }
     space.split_ends(&range)?;
     space.areas.change(range.clone(), |old| old | Attributes::DYING)?;
     while let Some(piece) = space.areas.first_dying(range.clone()) {
@@ -243,7 +246,7 @@ pub fn mremap(_: &Thread, [address, old, new, flags, target, _]: [usize; 6]) -> 
     }
     {
         let mut space = SPACE.prepare()?;
-        let area = space.areas.find(from.start).filter(|a| a.end >= from.end && !a.attributes.contains(Attributes::DYING));
+        let area = space.areas.find(from.start).filter(|a| a.end >= from.end && a.is_programs());
         let area = area.ok_or(Errno::EFAULT)?;
         let more = from.end..from.start.checked_add(length).ok_or(Errno::ENOMEM)?;
         if is_programs(&more) && area.end == from.end && space.areas.is_free(more.clone()) {
@@ -260,7 +263,7 @@ pub fn mremap(_: &Thread, [address, old, new, flags, target, _]: [usize; 6]) -> 
 /// Moves an area's pages to addresses of their own, with room for `length` bytes.
 fn relocate(from: Range<usize>, to: Option<usize>, length: usize) -> SysResult {
     let mut space = SPACE.prepare()?;
-    let area = space.areas.find(from.start).filter(|a| a.end >= from.end && !a.attributes.contains(Attributes::DYING));
+    let area = space.areas.find(from.start).filter(|a| a.end >= from.end && a.is_programs());
     let area = area.ok_or(Errno::EFAULT)?;
     let space = &mut *space;
     let to = match to {
