@@ -28,9 +28,12 @@ static const struct { void *handler; unsigned long flags; void *restorer; uint64
     {0, 0, 0, 0}, {(void *)1, 0x10000000, 0, 0},
 };
 static const char dots[16] = "................";
-static char scratch[2][4096];
+static char io[2][128];
+/* Room of each thread's own, with a page behind it that may not be touched: longer than any answer. */
+#define SCRATCH (256ul << 10)
+static char *scratch[2];
 static const struct iovec vectors[2][3] = {
-    {{scratch[0], 8}, {scratch[0] + 64, 0}, {(void *)24, 8}}, {{scratch[1], 1}, {(void *)-16l, 1}, {scratch[1], -1ul}},
+    {{io[0], 8}, {io[0] + 64, 0}, {(void *)24, 8}}, {{io[1], 1}, {(void *)-16l, 1}, {io[1], -1ul}},
 };
 static const struct iovec dotted[] = {{(void *)dots, 4}, {(void *)dots, 1}, {(void *)16, 4}};
 static volatile unsigned long canary[64];
@@ -287,6 +290,10 @@ static void campaign(unsigned long count, const char *name)
     brk_start = RAW(SYS_brk, 0, 0, 0, 0, 0, 0);
     running = 2;
     for (int i = 0; i < 2; i++) {
+        scratch[i] = mmap(0, SCRATCH + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mprotect(scratch[i] + SCRATCH, PAGE, PROT_NONE);
+    }
+    for (int i = 0; i < 2; i++) {
         memset(&fuzzers[i], 0, sizeof fuzzers[i]);
         fuzzers[i].state = (seed * 2 + i) * 0x9e3779b97f4a7c15ul + 1;
         fuzzers[i].number = i;
@@ -303,6 +310,8 @@ static void campaign(unsigned long count, const char *name)
     for (int fd = 3; fd < 1024; fd++)
         raw_call(SYS_close, fd, 0, 0, 0, 0, 0);
     RAW(SYS_brk, brk_start, 0, 0, 0, 0, 0);
+    for (int i = 0; i < 2; i++)
+        munmap(scratch[i], SCRATCH + PAGE);
     munmap(arena - GUARD, ARENA + 2 * GUARD);
     ids[1] = ids[2] = 0;
     putchar('\n');

@@ -1,5 +1,5 @@
 /* The memory calls: arguments that are wrong, what memory holds, and that all of it comes back. */
-// run memory: time=120
+// run memory-calls: time=120
 #include "check.h"
 #include <sys/mman.h>
 
@@ -298,12 +298,47 @@ static void moves(size_t bytes, const char *size)
     munmap(moved, bytes + 4 * MIB);
 }
 
+/* What sel4std.h gives is not to be mistaken for memory, nor memory for it. */
+static void reserved(void)
+{
+    struct sel4std_counts before = counts_now();
+    long range = sel4std_vspace_reserve(3 * MIB);
+    CHECK("sel4std_vspace_reserve", range > 0 && range % (2 * MIB) == 0);
+    ERRNO("munmap of reserved addresses", munmap((void *)range, 4 * MIB), EINVAL);
+    ERRNO("mprotect of reserved addresses", mprotect((void *)range, PAGE, RW), ENOMEM);
+    ERRNO("madvise of reserved addresses", madvise((void *)range, PAGE, MADV_DONTNEED), ENOMEM);
+    ERRNO("mremap of reserved addresses", mremap((void *)range, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
+    ERRNO("mmap onto reserved addresses", mmap((void *)range, PAGE, RW, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL);
+    EQUAL("half of it is given back", sel4std_vspace_release((void *)range, 2 * MIB), 0);
+    EQUAL("not twice", sel4std_vspace_release((void *)range, 2 * MIB), -EINVAL);
+    EQUAL("and the other half", sel4std_vspace_release((void *)(range + 2 * MIB), 2 * MIB), 0);
+    char *none = map(2 * MIB, PROT_NONE);
+    EQUAL("memory is not released so", sel4std_vspace_release(none, 2 * MIB), -EINVAL);
+    munmap(none, 2 * MIB);
+    EQUAL("a range of nothing", sel4std_vspace_reserve(0), -EINVAL);
+    EQUAL("a range of all addresses", sel4std_vspace_reserve(-1ul), -EINVAL);
+    EQUAL("an untyped that is too large", sel4std_untyped_alloc(22), -EINVAL);
+    EQUAL("an untyped that is too small", sel4std_untyped_alloc(3), -EINVAL);
+    long untyped = sel4std_untyped_alloc(12), large = sel4std_untyped_alloc(21);
+    CHECK("untypeds", untyped > 0 && large > 0 && untyped != large);
+    EQUAL("are given back", sel4std_untyped_free(untyped) ?: sel4std_untyped_free(large), 0);
+    EQUAL("not twice either", sel4std_untyped_free(untyped), -EINVAL);
+    long slots = sel4std_slots_alloc(8);
+    CHECK("slots", slots > 0);
+    EQUAL("slots are given back", sel4std_slots_free(slots, 8), 0);
+    EQUAL("slots not twice", sel4std_slots_free(slots, 8), -EINVAL);
+    EQUAL("slots in threes", sel4std_slots_alloc(3), -EINVAL);
+    EQUAL("promises are as before", counts_now().promised_pages, before.promised_pages);
+    EQUAL("areas are as before", counts_now().areas, before.areas);
+}
+
 int main(void)
 {
     setvbuf(stdout, 0, _IOLBF, 0);
     wrong_arguments();
     writable_or_executable();
     commit_limit();
+    reserved();
     many_rounds();
     untouched();
     parts_of_large_pages();
