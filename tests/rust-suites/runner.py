@@ -13,6 +13,8 @@ from suites import tests_of
 MOST_BOOTS = 40
 # For the list of a program's tests.
 LIST_SECONDS = 60
+# libtest of a released toolchain gives JSON only when it is told that it may (library/test/src/cli.rs).
+ENVIRONMENT = ("RUST_BACKTRACE=0", "RUSTC_BOOTSTRAP=1")
 # libtest's exit codes: all passed, some failed.
 ENDED = (0, 101)
 
@@ -141,7 +143,7 @@ class Runner:
         threads = [f"--test-threads={self.bounds.test_threads}"] if self.bounds.test_threads else []
         log.write(f"== {len(arguments)} arguments\n")
         ended = self.board.boot(program, [*libtest.FORMAT, *threads, *arguments], max(10, self.until - time.monotonic()),
-                                self.bounds.test_seconds, console, ["RUST_BACKTRACE=0"], log, tick)
+                                self.bounds.test_seconds, console, ENVIRONMENT, log, tick)
         if self.live:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
         return console, ended
