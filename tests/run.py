@@ -4,7 +4,8 @@
     tests/run.py --build FOLDER [--list] [NAME...]
 
 NAME chooses the tests whose names contain it. A test that does not end in its time has failed. What a failed test said last
-is shown; the last line is `N passed, N failed`, with `, N skipped` where this machine lacks something.
+is shown; all that tests said is in tests/log in the build folder. The last line is `N passed, N failed`, with `, N skipped`
+where this machine lacks something.
 """
 
 import argparse
@@ -25,6 +26,7 @@ AT_A_TIME = 2
 def run(test, place):
     """A test's counts and what to print of it."""
     started = time.monotonic()
+    log = place.log(test.name)
     counts, verdict, detail = Counts(passed=1), "ok     ", ""
     try:
         counts = test.run(place) or counts
@@ -35,6 +37,7 @@ def run(test, place):
     except Failure as reason:
         counts, verdict, detail = getattr(reason, "counts", None) or Counts(), "FAILED ", f": {reason}"
         counts.failed = max(counts.failed, 1)
+        detail += f"\n    whole output: {log}"
     except Exception:  # a mistake in a test must not end the others
         counts, verdict, detail = Counts(failed=1), "FAILED ", f": {traceback.format_exc()}"
     return counts, f"{verdict} {test.name} ({time.monotonic() - started:.0f} s){detail}"

@@ -72,6 +72,7 @@ class Place:
     rust: dict = field(default_factory=dict)
     builds: dict = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
+    thread: threading.local = field(default_factory=threading.local)
 
     def __post_init__(self):
         self.work = self.build / "tests"
@@ -120,7 +121,18 @@ class Place:
             pass
         process.wait()
         reader.join(5)
-        return Ran(code, output.decode(errors="replace").replace("\r\n", "\n"))
+        text = output.decode(errors="replace").replace("\r\n", "\n")
+        with self.log().open("a") as log:
+            log.write(f"$ {' '.join(map(str, command))}\n{text}\n[{'stopped' if code is None else f'exit code {code}'}]\n\n")
+        return Ran(code, text)
+
+    def log(self, test=None):
+        """The file with the whole output of what the test that this thread runs ran; a new one if `test` is named."""
+        if test is not None:
+            self.thread.log = self.work / "log" / (re.sub(r"[^\w.-]+", "-", test) + ".log")
+            self.thread.log.parent.mkdir(exist_ok=True)
+            self.thread.log.write_text("")
+        return self.thread.log
 
     def expect_success(self, command, seconds, **more):
         """Runs a command that must end with 0; its output."""
