@@ -17,9 +17,9 @@ use crate::thread::{Thread, sched::SCHED};
 use crate::time::clock;
 use crate::uaccess;
 use alloc::vec::Vec;
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use libsel4_sys::seL4_BootInfo;
 use linux_raw_sys::auxvec as aux;
 use linux_raw_sys::elf;
@@ -28,6 +28,10 @@ use payload::params::{self, Params};
 /// Bytes of the initial thread's stack where the program does not say otherwise (linker option `-z stack-size`).
 pub const MAIN_STACK: usize = 8 << 20;
 static BOOTINFO: AtomicUsize = AtomicUsize::new(0);
+/// The boot parameters' argv[0]; null when there are none.
+static NAME: AtomicPtr<c_char> = AtomicPtr::new(core::ptr::null_mut());
+/// argv[0] of a program that was given none.
+const DEFAULT_NAME: &CStr = c"rootserver";
 
 unsafe extern "C" {
     /// The image's ELF header, which the linker loads with the first segment.
@@ -42,6 +46,16 @@ const HWCAP: usize = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 
 /// The frame that BootInfo lies in.
 pub fn bootinfo() -> usize {
     BOOTINFO.load(Ordering::Relaxed)
+}
+
+/// The program's name, its argv[0] as it was started.
+pub fn name() -> &'static CStr {
+    let name = NAME.load(Ordering::Relaxed);
+    if name.is_null() {
+        return DEFAULT_NAME;
+    }
+    // SAFETY: only `muslcsys_start` stores, a string of the boot parameters, which are read-only and stay.
+    unsafe { CStr::from_ptr(name) }
 }
 
 fn program_headers() -> &'static [elf::Elf_Phdr] {
@@ -121,6 +135,9 @@ extern "C" fn muslcsys_start(bootinfo: *const seL4_BootInfo) -> usize {
     let frames = info.userImageFrames.start as usize..info.userImageFrames.end as usize;
     protect_image(frames.clone());
     let parameters = parameters(image().start + frames.len() * PAGE);
+    if let Some(name) = parameters.and_then(|p| p.args().next()) {
+        NAME.store(name.as_ptr().cast_mut(), Ordering::Relaxed);
+    }
     platform::zynqmp::set_emulated(parameters.is_some_and(|p| p.is_qemu()));
 
     let (objects, mut permanent, devices) = take_over_memory(&info);
@@ -226,7 +243,7 @@ fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>) -> usize
         envp.extend(parameters.env().map(|s| stack.string(s)));
     }
     if argv.is_empty() {
-        argv.push(stack.string(c"rootserver"));
+        argv.push(stack.string(DEFAULT_NAME));
     }
     let headers = program_headers();
     let auxv = [
