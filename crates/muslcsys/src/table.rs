@@ -199,3 +199,53 @@ mod dispatch {
         errno::to_word(result)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{ENTRIES, Status};
+    use std::fmt::Write;
+
+    /// docs/system-calls.md as it must be.
+    fn page() -> String {
+        let mut page = String::from(
+            "# System calls\n\n\
+             What stands behind each of Linux's system calls on AArch64, by number. This page is written from the table in\n\
+             `crates/muslcsys/src/table.rs`, and `cargo test -p muslcsys` fails when the two differ; with `UPDATE_DOCS=1` it\n\
+             writes the page anew.\n\n\
+             - **works**: all that the man page says, as far as one program alone can tell.\n\
+             - **partly**: the note says which part, or what is different.\n\
+             - Every number that is not listed answers −ENOSYS.\n\n\
+             | number | call | | note |\n|---:|---|---|---|\n",
+        );
+        for entry in ENTRIES {
+            let status = match entry.status {
+                Status::Works => "works",
+                Status::Partly => "partly",
+            };
+            writeln!(page, "| {} | {} | {status} | {} |", entry.number, entry.name, entry.note).unwrap();
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_is_the_table() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/system-calls.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(file, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap_or_default(), page());
+    }
+
+    #[test]
+    fn in_the_order_of_the_numbers_and_each_once() {
+        assert!(ENTRIES.is_sorted_by(|a, b| a.number < b.number));
+        assert!(!ENTRIES.is_empty());
+    }
+
+    #[test]
+    fn what_works_partly_says_what_is_missing() {
+        for entry in ENTRIES {
+            assert_eq!(entry.note.is_empty(), entry.status == Status::Works, "{}", entry.name);
+        }
+    }
+}
