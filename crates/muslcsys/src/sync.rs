@@ -120,7 +120,8 @@ impl<T, E: Event> Lock<T, E> {
 
     /// Takes the lock if it is free: for reports, which must come out whoever holds it.
     pub fn try_lock(&self) -> Option<Guard<'_, T, E>> {
-        self.raw.try_lock().then_some(Guard { lock: self })
+        // The guard is made only then: dropping one lets go.
+        self.raw.try_lock().then(|| Guard { lock: self })
     }
 }
 
