@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs the tests, two at a time, and counts them. Called by ./test.
 
-    tests/run.py --build FOLDER [--list] [NAME...]
+    tests/run.py --build FOLDER [--list] [--rust-suites] [NAME...]
 
-NAME chooses the tests whose names contain it. A test that does not end in its time has failed. What a failed test said last
+NAME chooses the tests whose names contain it; --rust-suites runs Rust's own suites alone and writes docs/std-support.md. A test that does not end in its time has failed. What a failed test said last
 is shown; all that tests said is in tests/log in the build folder. The last line is `N passed, N failed`, with `, N skipped`
 where this machine lacks something.
 """
@@ -47,10 +47,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--list", action="store_true", help="names the tests and runs none")
+    parser.add_argument("--rust-suites", action="store_true", help="runs Rust's own suites alone and writes docs/std-support.md")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
 
     tests = [*host.tests(), *board.tests(), *builds.tests()]
+    if options.rust_suites:
+        options.names = ["Rust's own suites"]
     if options.names:
         tests = [test for test in tests if any(name in test.name for name in options.names)]
     if options.list:
@@ -60,7 +63,7 @@ def main():
     if not tests:
         sys.exit(f"no test's name contains {' or '.join(options.names)}; see ./test --list")
 
-    place, total = Place(options.build.resolve()), Counts()
+    place, total = Place(options.build.resolve(), options.rust_suites), Counts()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         for done in as_completed([pool.submit(run, test, place) for test in tests]):
             counts, line = done.result()

@@ -23,6 +23,7 @@ def tests():
     yield Test("kernel", kernel)
     yield Test("loader", loader)
     yield Test("cargo sel4", cargo_sel4)
+    yield Test("Rust's own suites", rust_suites)
 
 
 class Expected:
@@ -92,3 +93,12 @@ def programs(place, variant):
     base = trees.tree(place, variant)
     env = parts(base) | {"SEL4_PREFIX": trees.prefix(place, variant), "OUT": place.work / f"sel4-{variant}"}
     return place.counted(["python3", "-B", TOP / "tests" / "sel4" / "run"], 2400, env=env)
+
+
+def rust_suites(place):
+    """Rust's own tests of core, alloc and std. The table of the documentation is written only when they alone are asked for."""
+    base = trees.tree(place, "release")
+    env = parts(base) | {"SEL4_PREFIX": trees.prefix(place, "release")}
+    table = TOP / "docs" / "std-support.md" if place.rust_suites else place.build / "std-support.md"
+    command = ["python3", "-B", TOP / "tests" / "rust-suites" / "run", "--build", place.build, "--docs", table]
+    return place.counted(command, 4200, env=env)

@@ -69,6 +69,8 @@ class Place:
     """Where things are."""
 
     build: Path
+    # Rust's own suites were asked for alone.
+    rust_suites: bool = False
     rust: dict = field(default_factory=dict)
     builds: dict = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
