@@ -42,11 +42,14 @@ impl<S: Symbols> Printer<S> {
     #[must_use]
     pub fn text(&self, frames: &[Frame]) -> String {
         // Address 0 is where the chain ends, no function.
-        let known: Vec<_> = frames
+        let mut known: Vec<_> = frames
             .iter()
             .filter(|frame| frame.address != 0)
             .map(|frame| (*frame, self.symbols.at(frame.probe())))
             .collect();
+        if is_left_over(&known) {
+            known.remove(1);
+        }
         let mut text = String::new();
         match self.style {
             Style::Full => {
@@ -126,6 +129,20 @@ impl<S: Symbols> Printer<S> {
     }
 }
 
+/// Whether frame 1 of a fault is no caller. It is what the link register holds: the caller where the function has called
+/// nothing, and so has no frame record; else what the function's own last call has left in it.
+fn is_left_over(known: &[(Frame, Vec<Symbol>)]) -> bool {
+    let function = |symbols: &[Symbol]| symbols.last().and_then(|symbol| symbol.function.clone());
+    match known {
+        [(first, at_first), (second, at_second), ..]
+            if first.writer == Writer::Fault && (first.index, second.index) == (0, 1) =>
+        {
+            function(at_first).is_some_and(|name| Some(name) == function(at_second))
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +193,14 @@ mod tests {
         let names = Names(&["unused", "broken", "__rust_begin_short_backtrace", "start"]);
         let text = Printer::new(names, Style::Short, "/app").text(&frames(Writer::Fault, &[1, 3, 4]));
         assert_eq!(text, "   0: broken\n             at ./src/main.rs:7:3\n");
+    }
+
+    #[test]
+    fn what_a_fault_finds_in_the_link_register_is_a_caller_or_left_out() {
+        let names = Names(&["unused", "checked+broken", "broken", "outer"]);
+        let text = Printer::new(names, Style::Short, "/app").text(&frames(Writer::Fault, &[1, 3, 4]));
+        assert_eq!(text.matches("broken").count(), 1, "{text}");
+        assert!(text.contains("   1: outer"), "{text}");
     }
 
     #[test]

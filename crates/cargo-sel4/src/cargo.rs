@@ -36,8 +36,7 @@ pub fn command(places: &Places, toolchain: &Toolchain, action: &str, options: &[
         }
     }
     let mut cargo = toolchain.cargo();
-    let own = std::env::current_exe()
-        .map_err(|error| Error::new(format_args!("this program's path: {error}"), "run it again"))?;
+    let own = own_program()?;
     cargo.arg(action).arg("--target").arg(places.target()).arg("-Zjson-target-spec");
     // Both ways to panic, whichever a profile of the crate chooses.
     let test = if action == "test" { ",test" } else { "" };
@@ -52,6 +51,17 @@ pub fn command(places: &Places, toolchain: &Toolchain, action: &str, options: &[
     cargo.env(format!("AR_{target}"), format!("{}ar", cross_compile()));
     cargo.env("SEL4_PREFIX", &places.prefix.path);
     Ok(cargo)
+}
+
+/// This program's file; where another has taken its place since it was started, that one.
+fn own_program() -> Result<PathBuf> {
+    let file = std::env::current_exe()
+        .map_err(|error| Error::new(format_args!("this program's path: {error}"), "run it again"))?;
+    // So Linux names it once the file is gone (proc_pid_exe(5)).
+    match file.to_str().and_then(|name| name.strip_suffix(" (deleted)")) {
+        Some(name) if !file.exists() => Ok(name.into()),
+        _ => Ok(file),
+    }
 }
 
 /// The prefix of the cross compiler's programs.

@@ -10,8 +10,17 @@ use crate::frame::{Frame, may_become_frame};
 
 /// What a kernel that prints says before the program starts (seL4's src/arch/arm/kernel/boot.c).
 const KERNEL_LINES: [&str; 2] = ["Bootstrapping kernel", "Booting all finished, dropped to user space"];
+/// What the boot loader's line begins with (crates/loader/src/main.rs). It is asked for, so that there is a sign of life: from
+/// then on the board receives.
+const LOADER_LINE: &str = "loader: entered at EL";
 /// How much of the last line is kept to be told when the program hangs, in bytes.
 const LAST_LINE: usize = 200;
+
+/// Whether a line that begins with `start` may be one from before the program.
+fn may_be_boot_line(start: &[u8]) -> bool {
+    start.starts_with(LOADER_LINE.as_bytes())
+        || KERNEL_LINES.iter().chain([&LOADER_LINE]).any(|line| line.as_bytes().starts_with(start))
+}
 
 /// Turns what the guest sends into what the user sees.
 pub struct Console<W, F> {
@@ -76,7 +85,7 @@ impl<W: Write, F: FnMut(&[Frame]) -> String> Console<W, F> {
     /// # Errors
     /// Those of the output.
     pub fn idle(&mut self) -> io::Result<()> {
-        if self.booting && KERNEL_LINES.iter().any(|line| line.as_bytes().starts_with(&self.held)) {
+        if self.booting && may_be_boot_line(&self.held) {
             return Ok(());
         }
         self.show_frames()?;
@@ -127,9 +136,7 @@ impl<W: Write, F: FnMut(&[Frame]) -> String> Console<W, F> {
 
     /// Whether the line that has not ended may turn out to be one that is changed.
     fn may_hold(&self) -> bool {
-        !self.passed
-            && (may_become_frame(&self.held)
-                || self.booting && KERNEL_LINES.iter().any(|line| line.as_bytes().starts_with(&self.held)))
+        !self.passed && (may_become_frame(&self.held) || self.booting && may_be_boot_line(&self.held))
     }
 
     fn let_go(&mut self) -> io::Result<()> {
@@ -150,6 +157,9 @@ impl<W: Write, F: FnMut(&[Frame]) -> String> Console<W, F> {
             return self.out.write_all(b"\n");
         }
         let text = std::str::from_utf8(&line).unwrap_or_default();
+        if self.booting && text.starts_with(LOADER_LINE) {
+            return Ok(());
+        }
         if self.booting && KERNEL_LINES.contains(&text) {
             self.booting = text != KERNEL_LINES[1];
             self.kernel_line = true;
@@ -183,7 +193,7 @@ impl<W: Write, F: FnMut(&[Frame]) -> String> Console<W, F> {
 mod tests {
     use super::*;
 
-    const BOOT: &str = "Bootstrapping kernel\n\rBooting all finished, dropped to user space\n\r";
+    const BOOT: &str = "loader: entered at EL1, kernel at 0x0..0x1\r\nBootstrapping kernel\n\rBooting all finished, dropped to user space\n\r";
 
     /// What is shown of `parts`, which arrive one after another.
     fn shown(parts: &[&str]) -> String {

@@ -21,7 +21,8 @@ pub fn run(settings: &Settings, elf: &Path, args: &[OsString]) -> Result<Outcome
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let environment = Environment::new(host, &settings.env);
     let mut image = Image::new(&settings.loader, &settings.kernel, elf);
-    image.qemu(true);
+    // Its line is what tells that the board receives, see `supervise`.
+    image.qemu(true).verbose(true);
     for arg in args {
         image.arg(arg);
     }

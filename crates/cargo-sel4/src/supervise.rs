@@ -125,9 +125,6 @@ pub fn run(
         let mend = format!("install Debian's package {}, or set SEL4_QEMU", qemu::PACKAGE);
         Error::new(format_args!("{} cannot be started: {error}", command.get_program().display()), mend)
     })?;
-    if input && let Some(to) = child.stdin.take() {
-        thread::spawn(move || copy_input(to));
-    }
     if let Some(lifeline) = lifeline {
         let events = events.clone();
         thread::spawn(move || watch(&lifeline, &events));
@@ -175,6 +172,8 @@ fn follow<W: Write, F: FnMut(&[Frame]) -> String>(
     let start = Instant::now();
     let mut output = start;
     let mut shown = false;
+    // QEMU drops what comes before the guest has switched its receiver on, which is before it prints anything.
+    let mut input = child.stdin.take();
     loop {
         let deadline = bounds.deadline(start, output);
         let now = Instant::now();
@@ -189,6 +188,9 @@ fn follow<W: Write, F: FnMut(&[Frame]) -> String>(
             Ok(Event::Output(bytes)) => {
                 output = Instant::now();
                 shown = false;
+                if let Some(to) = input.take() {
+                    thread::spawn(move || copy_input(to));
+                }
                 console.take(&bytes)?;
             }
             Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
