@@ -9,6 +9,8 @@ import time
 from libtest import Console
 
 MEMORY_MIB = 4096
+# For a boot up to the first test, on a machine that does much else.
+START_SECONDS = 30
 
 
 class Ended:
@@ -67,7 +69,8 @@ class Board:
                     progress, heard = console.progress, now
                 if tick:
                     tick()
-                if now - heard > quiet_seconds:
-                    return Ended(None, f"nothing reported for {quiet_seconds} s", "".join(text))
+                limit = quiet_seconds if progress else max(quiet_seconds, START_SECONDS)
+                if now - heard > limit:
+                    return Ended(None, f"nothing reported for {limit:g} s", "".join(text))
                 if now - begun > seconds:
                     return Ended(None, f"stopped after {seconds:.0f} s", "".join(text))
