@@ -22,6 +22,7 @@ global_asm!(include_str!("aarch64/musl.S"), NR_EXIT_UNMAP = const crate::table::
 unsafe extern "C" {
     fn muslcsys_thread_entry();
     fn muslcsys_service_entry();
+    fn muslcsys_own_thread_pointer(buffer: usize, word: usize);
     fn muslcsys_entry(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize;
     fn muslcsys_entry_pushed();
     fn muslcsys_entry_last();
@@ -42,6 +43,15 @@ pub fn thread_entry() -> usize {
 /// Where a thread of `muslcsys`'s own starts.
 pub fn service_entry() -> usize {
     muslcsys_service_entry as *const () as usize
+}
+
+/// Takes the calling thread's TLS away from it for good: libsel4 finds its IPC buffer through `word` from here on.
+///
+/// # Safety
+/// `buffer` must be the thread's IPC buffer, `word` writable and nobody else's, and the thread must never run the program's code again.
+pub unsafe fn leave_tls(buffer: usize, word: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { muslcsys_own_thread_pointer(buffer, word) }
 }
 
 /// Where a call is not yet on the kernel stack: from the entry on, and from where it has put x29 and x30 onto the program's stack.

@@ -238,7 +238,7 @@ pub fn start_service(priority: u8, function: extern "C" fn() -> !) {
     registers.sp = record.kernel_stack.get() as _;
     registers.x0 = record::ipc_buffer(index) as _;
     // A word of its own that stands for the thread-local __sel4_ipc_buffer: behind the record.
-    registers.x1 = (record::ipc_buffer(index) + PAGE - 16) as _;
+    registers.x1 = (record::ipc_buffer(index) + record::OWN_WORD_OFFSET) as _;
     registers.x2 = function as usize as _;
     sel4::tcb_write_registers(record.tcb, &mut registers, true).expect("a place's TCB takes registers");
 }

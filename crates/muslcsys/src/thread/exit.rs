@@ -3,7 +3,9 @@
 use super::Thread;
 use super::clone::keep_place;
 use super::futex_calls::{wake, walk_robust_list};
+use super::record::OWN_WORD_OFFSET;
 use super::sched::SCHED;
+use crate::arch;
 use crate::errno::SysResult;
 use crate::sel4;
 use crate::signal::send;
@@ -12,6 +14,7 @@ use core::sync::atomic::Ordering;
 
 /// exit(2): `[status]`; ends the calling thread, and the program with its last thread.
 pub fn exit(thread: &Thread, [status, ..]: [usize; 6]) -> SysResult {
+    leave_tls(thread);
     walk_robust_list(thread);
     let mut sched = SCHED.lock();
     let index = thread.index;
@@ -46,8 +49,16 @@ pub fn exit(thread: &Thread, [status, ..]: [usize; 6]) -> SysResult {
 
 /// The private call behind `__unmapself`: `[address, length]`; unmaps the calling thread's own stack and ends it.
 pub fn exit_unmap(thread: &Thread, arguments: [usize; 6]) -> SysResult {
+    leave_tls(thread);
     let _ = crate::mm::calls::munmap(thread, arguments);
     exit(thread, [0; 6])
+}
+
+/// The TLS lies with the stack: it goes while this thread still makes calls of the kernel, whose stubs look for the IPC buffer in it.
+fn leave_tls(thread: &Thread) {
+    let buffer = thread.ipc_buffer();
+    // SAFETY: the word is in the thread's own page, behind its record, and the thread is ending.
+    unsafe { arch::leave_tls(buffer, buffer + OWN_WORD_OFFSET) }
 }
 
 /// exit_group(2): `[status]`; ends the program.

@@ -17,7 +17,9 @@ pub const SIGNALLED_OFFSET: usize = RECORD_OFFSET + core::mem::offset_of!(Thread
 
 const _: () = assert!(core::mem::offset_of!(Thread, kernel_stack) == 0 && core::mem::offset_of!(Thread, user_frame) == 8);
 const _: () = assert!(size_of::<libsel4_sys::seL4_IPCBuffer>() <= RECORD_OFFSET);
-const _: () = assert!(RECORD_OFFSET + size_of::<Thread>() <= crate::mm::areas::PAGE);
+const _: () = assert!(RECORD_OFFSET + size_of::<Thread>() <= OWN_WORD_OFFSET);
+/// Where in the page the word lies that stands for `__sel4_ipc_buffer` while the thread has no TLS of the program's.
+pub const OWN_WORD_OFFSET: usize = crate::mm::areas::PAGE - 16;
 
 /// Why a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,6 +97,11 @@ impl Thread {
             faulting: AtomicBool::new(false),
             name: Cell::new([0; 16]),
         }
+    }
+
+    /// Where its IPC buffer lies.
+    pub fn ipc_buffer(&self) -> usize {
+        core::ptr::from_ref(self) as usize - RECORD_OFFSET
     }
 
     /// The thread id.

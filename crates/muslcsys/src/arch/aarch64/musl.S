@@ -57,17 +57,28 @@ muslcsys_thread_begin:
 muslcsys_service_entry:
     .cfi_startproc
     .cfi_undefined x30
-    movz    x3, #:tprel_g1:__sel4_ipc_buffer
-    movk    x3, #:tprel_g0_nc:__sel4_ipc_buffer
-    sub     x3, x1, x3
-    msr     tpidr_el0, x3
-    str     x0, [x1]
+    mov     x19, x2
+    bl      muslcsys_own_thread_pointer
+    mov     x2, x19
     mov     x29, xzr
     mov     x30, xzr
     blr     x2
     brk     #1
     .cfi_endproc
     .size muslcsys_service_entry, . - muslcsys_service_entry
+
+// void muslcsys_own_thread_pointer(buffer, word): from here on the thread-local __sel4_ipc_buffer is that word, whoever frees the TLS.
+    .section .text.muslcsys_own_thread_pointer, "ax"
+    .global muslcsys_own_thread_pointer
+    .type muslcsys_own_thread_pointer, %function
+muslcsys_own_thread_pointer:
+    str     x0, [x1]
+    movz    x3, #:tprel_g1:__sel4_ipc_buffer
+    movk    x3, #:tprel_g0_nc:__sel4_ipc_buffer
+    sub     x3, x1, x3
+    msr     tpidr_el0, x3
+    ret
+    .size muslcsys_own_thread_pointer, . - muslcsys_own_thread_pointer
 
 // _Noreturn void __unmapself(void *base, size_t size): munmap and exit run on the kernel stack, so the caller's stack may go.
     .section .text.__unmapself, "ax"
