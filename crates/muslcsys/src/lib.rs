@@ -25,15 +25,17 @@
 //! | [`fault`] | the thread that answers faults |
 //! | [`platform`] | everything that knows a register address |
 //!
-//! The modules with plain logic (`mm::areas`, `object::pool`, `thread::futex`, `time::deadlines`, `sync`) know no kernel and are tested on
-//! the host; the others exist only for targets of vendor `sel4`.
+//! The modules with plain logic (`mm::areas`, `object::pool`, `thread::futex`, `thread::waiting`, `time::deadlines`, `sync`) know no kernel
+//! and are tested on the host; `sync` and `thread::waiting` are model-checked with loom (`RUSTFLAGS="--cfg loom" cargo test --release`).
+//! The others exist only for targets of vendor `sel4`.
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(target_vendor = "sel4", feature(macro_metavar_expr_concat))]
+#![allow(clippy::new_without_default, reason = "what is made here is made once, as a constant")]
 
 extern crate alloc;
 
 pub mod errno;
-#[cfg(any(target_vendor = "sel4", test))]
+#[cfg(target_vendor = "sel4")]
 pub mod heap;
 pub mod mm;
 pub mod object;

@@ -1,8 +1,8 @@
 //! futex(2) and the calls around robust lists.
 
 use super::Thread;
-use super::record::Wake;
 use super::sched::{self, SCHED};
+use super::waiting::Wake;
 use crate::errno::{Errno, SysResult};
 use crate::time::clock::{self, Clock, Deadline};
 use crate::uaccess;

@@ -3,10 +3,11 @@
 //! - [`record`](Thread): the page of each thread that holds its IPC buffer and what only it needs
 //! - [`sched`]: what threads know of each other, behind one lock: numbers, waits, deadlines, signals
 //! - [`clone`] and [`exit`]: a thread's objects, set up and given back
-//! - [`futex`]: the queues; [`futex_calls`]: the calls
+//! - [`futex`]: the queues; [`waiting`]: how a wait ends; [`futex_calls`]: the calls
 //! - [`identity`]: the calls that tell or set who a thread is
 
 pub mod futex;
+pub mod waiting;
 
 #[cfg(target_vendor = "sel4")]
 pub mod clone;
@@ -22,4 +23,6 @@ mod record;
 pub mod sched;
 
 #[cfg(target_vendor = "sel4")]
-pub use record::{KSTACK_OFFSET, RECORD_OFFSET, SIGNALLED_OFFSET, Thread, USER_FRAME_OFFSET, Wake, record_at};
+pub use record::{KSTACK_OFFSET, RECORD_OFFSET, SIGNALLED_OFFSET, Thread, USER_FRAME_OFFSET, record_at};
+#[cfg(target_vendor = "sel4")]
+pub use waiting::Wake;

@@ -1,7 +1,8 @@
 //! A thread's own page: the IPC buffer that the kernel reads, and behind it what `muslcsys` keeps for the thread.
 
+use super::waiting::{Waiting, Wake};
 use crate::mm::layout;
-use crate::sel4::{self, CPtr};
+use crate::sel4::CPtr;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -21,20 +22,6 @@ const _: () = assert!(RECORD_OFFSET + size_of::<Thread>() <= OWN_WORD_OFFSET);
 /// Where in the page the word lies that stands for `__sel4_ipc_buffer` while the thread has no TLS of the program's.
 pub const OWN_WORD_OFFSET: usize = crate::mm::areas::PAGE - 16;
 
-/// Why a wait ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum Wake {
-    /// It has not ended.
-    Not = 0,
-    /// What was waited for has come.
-    Event = 1,
-    /// The deadline has.
-    Deadline = 2,
-    /// A signal is there.
-    Signal = 3,
-}
-
 /// A thread's record.
 #[repr(C)]
 pub struct Thread {
@@ -50,8 +37,8 @@ pub struct Thread {
     pub tcb: CPtr,
     /// The notification it waits on.
     pub notification: CPtr,
-    /// Why its wait ended, a [`Wake`].
-    wake: AtomicU32,
+    /// Why its wait ended.
+    waiting: Waiting,
     /// A signal that it does not block is pending: looked at whenever it leaves a call.
     pub signalled: AtomicU32,
     /// It has let go of everything and will only suspend itself: its objects may be used again.
@@ -86,7 +73,7 @@ impl Thread {
             tid: AtomicU32::new(tid),
             tcb,
             notification,
-            wake: AtomicU32::new(Wake::Not as u32),
+            waiting: Waiting::new(),
             signalled: AtomicU32::new(0),
             gone: AtomicBool::new(false),
             clear_tid: Cell::new(0),
@@ -111,7 +98,7 @@ impl Thread {
 
     /// Says that a wait begins; under the scheduler's lock.
     pub fn begin_wait(&self) {
-        self.wake.store(Wake::Not as u32, Ordering::Relaxed);
+        self.waiting.begin();
     }
 
     /// Whether a stack pointer is on the thread's kernel stack: the thread is inside a call.
@@ -122,21 +109,12 @@ impl Thread {
 
     /// Ends the thread's wait; under the scheduler's lock, by whoever took it out of the queue it waited in.
     pub fn end_wait(&self, why: Wake) {
-        self.wake.store(why as u32, Ordering::Release);
-        sel4::signal(self.notification);
+        self.waiting.end(why, &self.notification);
     }
 
     /// Waits until somebody calls [`Thread::end_wait`]; called by the thread itself without any lock.
     pub fn wait(&self) -> Wake {
-        loop {
-            // A bit that is left over from an earlier wait only makes this loop turn once more.
-            match self.wake.load(Ordering::Acquire) {
-                0 => sel4::wait(self.notification),
-                1 => return Wake::Event,
-                2 => return Wake::Deadline,
-                _ => return Wake::Signal,
-            };
-        }
+        self.waiting.wait(&self.notification)
     }
 }
 

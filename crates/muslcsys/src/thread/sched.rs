@@ -1,7 +1,8 @@
 //! What threads know of each other: their places and ids, who waits for what and until when, and pending signals.
 
 use super::futex::Futexes;
-use super::record::{Thread, Wake};
+use super::record::Thread;
+use super::waiting::Wake;
 use crate::errno::Errno;
 use crate::object::pool::Unit;
 use crate::signal::Signals;
@@ -188,7 +189,7 @@ pub fn wait(mut sched: Guard<'_, Sched>, thread: &Thread, deadline: Option<Deadl
     }
     drop(sched);
     match thread.wait() {
-        Wake::Event | Wake::Not => Ok(()),
+        Wake::Event => Ok(()),
         Wake::Deadline => Err(Errno::ETIMEDOUT),
         Wake::Signal => Err(Errno::EINTR),
     }
