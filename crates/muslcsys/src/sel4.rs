@@ -2,6 +2,8 @@
 //! name differently. Every number comes from the prefix's headers through `libsel4-sys`; the semantics of each call are in the
 //! seL4 manual under the name of the function it calls.
 
+#![allow(clippy::unnecessary_cast, reason = "what type a constant has depends on the kernel's headers")]
+
 use libsel4_sys as raw;
 
 /// A capability pointer into the space that all threads of the program share.

@@ -62,20 +62,20 @@ fn program_headers() -> &'static [elf::Elf_Phdr] {
     // SAFETY: the linker loads header and program headers; they are read-only and stay.
     unsafe {
         let header = &__ehdr_start;
-        let first = (&raw const __ehdr_start as usize + header.e_phoff as usize) as *const elf::Elf_Phdr;
+        let first = (&raw const __ehdr_start as usize + header.e_phoff) as *const elf::Elf_Phdr;
         core::slice::from_raw_parts(first, header.e_phnum as usize)
     }
 }
 
 fn segments() -> impl Iterator<Item = (Range<usize>, u32)> {
     program_headers().iter().filter(|p| p.p_type == elf::PT_LOAD).map(|p| {
-        let start = p.p_vaddr as usize;
-        (start & !(PAGE - 1)..(start + p.p_memsz as usize).next_multiple_of(PAGE), p.p_flags)
+        let start = p.p_vaddr;
+        (start & !(PAGE - 1)..(start + p.p_memsz).next_multiple_of(PAGE), p.p_flags)
     })
 }
 
 fn image() -> Range<usize> {
-    segments().fold(usize::MAX..0, |all, (s, _)| all.start.min(s.start)..all.end.max(s.end))
+    segments().map(|(range, _)| range).reduce(|all, s| all.start.min(s.start)..all.end.max(s.end)).unwrap_or(0..0)
 }
 
 /// Whether an address is in the image that the kernel mapped.
@@ -219,7 +219,7 @@ impl StackWriter {
 /// Lays out argc, argv, envp and auxv as Linux does (System V ABI, AArch64); gives the stack pointer.
 fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>) -> usize {
     let strings = parameters.map_or(0, |p| p.args().chain(p.env()).map(|s| s.to_bytes_with_nul().len() + 16).sum::<usize>());
-    let asked = program_headers().iter().find(|p| p.p_type == elf::PT_GNU_STACK).map_or(0, |p| p.p_memsz as usize);
+    let asked = program_headers().iter().find(|p| p.p_type == elf::PT_GNU_STACK).map_or(0, |p| p.p_memsz);
     let size = if asked == 0 { MAIN_STACK } else { asked };
     let size = (size + strings).next_multiple_of(PAGE);
     let attributes = Attributes::READ | Attributes::WRITE | Attributes::CHARGED | Attributes::SMALL_PAGES;
@@ -254,7 +254,7 @@ fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>) -> usize
         (aux::AT_BASE, 0),
         (aux::AT_FLAGS, 0),
         // SAFETY: read-only, loaded with the image.
-        (aux::AT_ENTRY, unsafe { __ehdr_start.e_entry as usize }),
+        (aux::AT_ENTRY, unsafe { __ehdr_start.e_entry }),
         (aux::AT_UID, 0),
         (aux::AT_EUID, 0),
         (aux::AT_GID, 0),

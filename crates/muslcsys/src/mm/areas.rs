@@ -420,8 +420,8 @@ mod tests {
                 prop_assert_eq!(areas.charged(), charged);
                 let mut longest = 0;
                 let mut run = 0;
-                for page in RANGE.start / PAGE..RANGE.end / PAGE {
-                    run = if model[page].is_none() { run + 1 } else { 0 };
+                for page in &model[RANGE.start / PAGE..RANGE.end / PAGE] {
+                    run = if page.is_none() { run + 1 } else { 0 };
                     longest = longest.max(run);
                 }
                 prop_assert_eq!(areas.choose(longest.max(1) * PAGE, PAGE).is_some(), longest > 0);

@@ -110,10 +110,12 @@ mod tests {
             let mut model = BTreeMap::<u32, u64>::new();
             for (op, thread, ticks) in ops {
                 match op {
-                    0 | 1 => if !model.contains_key(&thread) {
-                        deadlines.insert(thread, ticks);
-                        model.insert(thread, ticks);
-                    },
+                    0 | 1 => {
+                        model.entry(thread).or_insert_with(|| {
+                            deadlines.insert(thread, ticks);
+                            ticks
+                        });
+                    }
                     2 => prop_assert_eq!(deadlines.remove(thread), model.remove(&thread).is_some()),
                     _ => {
                         let due = model.iter().map(|(&t, &d)| (d, t)).min().filter(|e| e.0 <= ticks).map(|e| e.1);
