@@ -149,7 +149,8 @@ pub fn dup3(_: &Thread, [old, new, flags, ..]: [usize; 6]) -> SysResult {
 pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {
     let descriptor = get(fd)?;
     let change = |new: Descriptor| {
-        TABLE.lock()[index(fd)] = Some(new);
+        // Another thread may have closed it since.
+        *TABLE.lock()[index(fd)].as_mut().ok_or(Errno::EBADF)? = new;
         Ok(0)
     };
     match command as u32 {

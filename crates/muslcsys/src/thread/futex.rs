@@ -37,6 +37,12 @@ fn bucket(key: usize) -> usize {
     ((key >> 2) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) as usize >> 56
 }
 
+impl Default for Futexes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Futexes {
     /// No thread waits.
     pub const fn new() -> Self {

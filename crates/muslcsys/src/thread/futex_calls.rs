@@ -4,6 +4,7 @@ use super::Thread;
 use super::sched::{self, SCHED};
 use super::waiting::Wake;
 use crate::errno::{Errno, SysResult};
+use crate::mm::layout;
 use crate::time::clock::{self, Clock, Deadline};
 use crate::uaccess;
 use linux_raw_sys::general as linux;
@@ -17,6 +18,10 @@ pub fn futex(thread: &Thread, [address, operation, value, fourth, address2, valu
     let realtime = operation as u32 & linux::FUTEX_CLOCK_REALTIME != 0;
     if !address.is_multiple_of(4) {
         return Err(Errno::EINVAL);
+    }
+    // Words there are what muslcsys's own waits are on.
+    if address >= layout::PRIVATE.start {
+        return Err(Errno::EFAULT);
     }
     uaccess::check(address, 4)?;
     match operation as u32 & !options {
@@ -83,6 +88,9 @@ fn requeue(from: usize, wake: usize, most: usize, to: usize, expected: Option<u3
         return Err(Errno::EINVAL);
     }
     uaccess::check(to, 4)?;
+    if to >= layout::PRIVATE.start {
+        return Err(Errno::EFAULT);
+    }
     let mut sched = SCHED.lock();
     if let Some(expected) = expected
         && uaccess::load_u32(from)? != expected

@@ -13,6 +13,12 @@ pub struct Deadlines {
     place: Vec<u32>,
 }
 
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Deadlines {
     /// No deadline.
     pub const fn new() -> Self {
