@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 
 /* futex(2) */
-enum { FUTEX_WAIT = 0, FUTEX_REQUEUE = 3, FUTEX_CMP_REQUEUE = 4, FUTEX_WAIT_BITSET = 9 };
+enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_REQUEUE = 3, FUTEX_CMP_REQUEUE = 4, FUTEX_WAIT_BITSET = 9 };
 
 #define BAD(n) (1ul << 63 | (n))                /* marks the argument that takes the bad pointer */
 
@@ -142,6 +142,8 @@ int main(void)
     EQUAL("writev: an entry that is too long", RAW(SYS_writev, 1, second, 1, 0, 0, 0), -EINVAL);
     /* Misaligned futexes are EINVAL before they are anything else. */
     EQUAL("futex: misaligned", RAW(SYS_futex, good + 1, FUTEX_WAIT, 0, time, 0, 0), -EINVAL);
+    EQUAL("futex: a wake of muslcsys's own waits", RAW(SYS_futex, 0x6000000004, FUTEX_WAKE, 1, 0, 0, 0), -EFAULT);
+    EQUAL("futex: a move to them", RAW(SYS_futex, good, FUTEX_REQUEUE, 0, 1, 0x6000000004, 0), -EFAULT);
     EQUAL("futex: misaligned target", RAW(SYS_futex, good, FUTEX_REQUEUE, 0, 0, good + 2, 0), -EINVAL);
     EQUAL("getrandom: what fits before the end", RAW(SYS_getrandom, good + PAGE - 512, 1024, 0, 0, 0, 0), 512);
     EQUAL("and nothing else happened", counts_now().threads, 1);
