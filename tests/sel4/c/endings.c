@@ -11,6 +11,9 @@
 // run end-write-constant: args=write-constant exit=139 says=SIGSEGV
 // run end-execute-data: args=execute-data exit=139 says=SIGSEGV
 // run end-illegal: args=illegal exit=132 says=SIGILL
+// run end-breakpoint: args=breakpoint exit=133 says=SIGTRAP
+// run end-misaligned: args=misaligned exit=135 says=SIGBUS
+// run end-no-frame: args=no-frame exit=139 says="at address 0x8,"
 // run end-svc: args=svc exit=159 says=SIGSYS
 // run end-overflow: args=overflow exit=139 says=SIGSEGV
 // run end-fault-in-thread: args=fault-in-thread exit=139 says="thread 'faulty'"
@@ -114,6 +117,16 @@ int main(int count, char **arguments)
         ((void (*)(void))(uintptr_t)code)();
     } else if (!strcmp(how, "illegal")) {
         __asm__ volatile("udf #1");
+    } else if (!strcmp(how, "breakpoint")) {
+        __asm__ volatile("brk #1");
+    } else if (!strcmp(how, "misaligned")) {
+        /* the page is there, so mapping it once more would not help */
+        static int words[2];
+        unsigned word;
+        __asm__ volatile("ldaxr %w0, [%1]" : "=r"(word) : "r"((char *)words + 1));
+    } else if (!strcmp(how, "no-frame")) {
+        /* code without frame pointers keeps in x29 what it likes */
+        __asm__ volatile("mov x29, %0\n\tldr x0, [%1]" : : "r"(0xdeadbeefdead0000), "r"(8l) : "x0");
     } else if (!strcmp(how, "svc")) {
         deliberate_system_call();
     } else if (!strcmp(how, "overflow")) {
