@@ -22,7 +22,8 @@ struct Taken {
 /// si_code of a signal that a thread sent (asm-generic/siginfo.h).
 const SI_TKILL: i32 = -6;
 
-fn current() -> &'static Thread {
+/// The running thread.
+pub fn current() -> &'static Thread {
     // SAFETY: reads the running thread's own variable, and the record behind its IPC buffer.
     unsafe { &*((libsel4_sys::seL4_GetIPCBuffer() as usize + RECORD_OFFSET) as *const Thread) }
 }

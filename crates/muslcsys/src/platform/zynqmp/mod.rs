@@ -22,14 +22,11 @@ const SYS_EXIT_EXTENDED: u32 = 0x20;
 /// Why: the application ended by itself.
 const ADP_STOPPED_APPLICATION_EXIT: u64 = 0x20026;
 
-/// Ends the program: with the emulation where there is one, else with a last line and a thread that sleeps for ever.
+/// Ends the program: with the emulation where there is one, else with a last line, and no thread runs on.
 pub fn end(status: u8) -> ! {
     if EMULATED.load(Ordering::Relaxed) {
         crate::arch::semihosting(SYS_EXIT_EXTENDED, &[ADP_STOPPED_APPLICATION_EXIT, status as u64]);
     }
     crate::fs::console::emergency(format_args!("sel4std: the program ended with status {status}\n"));
-    loop {
-        let _ = crate::sel4::tcb_suspend(crate::sel4::init::TCB);
-        crate::sel4::yield_now();
-    }
+    crate::thread::exit::stop()
 }
