@@ -138,7 +138,7 @@ extern "C" fn muslcsys_start(bootinfo: *const seL4_BootInfo) -> usize {
     if let Some(name) = parameters.and_then(|p| p.args().next()) {
         NAME.store(name.as_ptr().cast_mut(), Ordering::Relaxed);
     }
-    platform::zynqmp::set_emulated(parameters.is_some_and(|p| p.is_qemu()));
+    platform::set_emulated(parameters.is_some_and(|p| p.is_qemu()));
 
     let (objects, mut permanent, devices) = take_over_memory(&info);
     let mut space = Space::new(objects, devices);

@@ -2,7 +2,7 @@
 
 pub mod zynqmp;
 
-pub use zynqmp::{end, interrupts, rtc, timer, uart};
+pub use zynqmp::{end, interrupts, rtc, set_emulated, timer, uart};
 
 use core::ptr;
 
