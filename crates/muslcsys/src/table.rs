@@ -69,7 +69,7 @@ table! {
     17 getcwd Partly fs::calls::getcwd, "always /";
     23 dup Works fs::calls::dup, "";
     24 dup3 Works fs::calls::dup3, "";
-    25 fcntl Partly fs::calls::fcntl, "descriptor and status flags";
+    25 fcntl Partly fs::calls::fcntl, "descriptor and status flags, the latter of each descriptor by itself";
     29 ioctl Partly fs::calls::ioctl, "TIOCGWINSZ, FIONREAD";
     48 faccessat Partly fs::calls::no_such_file, "there are no files: ENOENT";
     56 openat Partly fs::calls::no_such_file, "there are no files: ENOENT";
@@ -105,9 +105,9 @@ table! {
     124 sched_yield Works thread::identity::sched_yield, "";
     125 sched_get_priority_max Works thread::identity::sched_get_priority_max, "";
     126 sched_get_priority_min Works thread::identity::sched_get_priority_min, "";
-    129 kill Works signal::calls::kill, "";
-    130 tkill Works signal::calls::tkill, "";
-    131 tgkill Works signal::calls::tgkill, "";
+    129 kill Partly signal::calls::kill, "signals that stop a program are without effect; real-time signals are not queued";
+    130 tkill Partly signal::calls::tkill, "signals that stop a program are without effect; real-time signals are not queued";
+    131 tgkill Partly signal::calls::tgkill, "signals that stop a program are without effect; real-time signals are not queued";
     132 sigaltstack Works signal::calls::sigaltstack, "";
     133 rt_sigsuspend Works signal::calls::rt_sigsuspend, "";
     134 rt_sigaction Works signal::calls::rt_sigaction, "";
