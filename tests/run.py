@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs the tests, two at a time, and counts them. Called by ./test.
 
-    tests/run.py --build FOLDER [--list] [--rust-suites] [NAME...]
+    tests/run.py --build FOLDER [--list] [--rust-suites] [--without NAME]... [NAME...]
 
-NAME chooses the tests whose names contain it; --rust-suites runs Rust's own suites alone and writes docs/std-support.md. A test that does not end in its time has failed. What a failed test said last
-is shown; all that tests said is in tests/log in the build folder. The last line is `N passed, N failed`, with `, N skipped`
-where this machine lacks something.
+NAME chooses the tests whose names contain it, --without NAME leaves those out; --rust-suites runs Rust's own suites alone
+and writes docs/std-support.md. A test that does not end in its time has failed. What a failed test said last is shown; all
+that tests said is in tests/log in the build folder. The last line is `N passed, N failed`, with `, N skipped` where this
+machine lacks something.
 """
 
 import argparse
@@ -48,6 +49,7 @@ def main():
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--list", action="store_true", help="names the tests and runs none")
     parser.add_argument("--rust-suites", action="store_true", help="runs Rust's own suites alone and writes docs/std-support.md")
+    parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leaves out the tests whose names contain it")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
 
@@ -56,6 +58,7 @@ def main():
         options.names = ["Rust's own suites"]
     if options.names:
         tests = [test for test in tests if any(name in test.name for name in options.names)]
+    tests = [test for test in tests if not any(name in test.name for name in options.without)]
     if options.list:
         for test in tests:
             say(test.name)
