@@ -152,6 +152,47 @@ static void robust_waiter(void)
     EQUAL("robust: and so is the next", pthread_mutex_lock(&inherited), EOWNERDEAD);
 }
 
+/* muslc marks the mutexes of a thread that ends by its own functions. One that ends without them leaves it to exit(2), which
+ * muslc tells of those shared between processes. */
+static pthread_mutex_t shared_robust(void)
+{
+    pthread_mutex_t mutex;
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&mutex, &kind);
+    return mutex;
+}
+static void *lock_and_vanish(void *with)
+{
+    pthread_mutex_lock(with);
+    RAW(SYS_exit, 0, 0, 0, 0, 0, 0);
+    return 0;
+}
+static pthread_mutex_t left_behind;
+static void *vanish_while_another_waits(void *unused)
+{
+    pthread_mutex_lock(&left_behind);
+    pthread_barrier_wait(&owned);
+    pthread_barrier_wait(&owned);
+    RAW(SYS_exit, 0, 0, 0, 0, 0, 0);
+    return unused;
+}
+static void robust_without_muslc(void)
+{
+    pthread_mutex_t mutex = shared_robust();
+    start_waiting(lock_and_vanish, &mutex);
+    EQUAL("robust: exit(2) tells the next of the owner's end", pthread_mutex_lock(&mutex), EOWNERDEAD);
+    left_behind = shared_robust();
+    pthread_barrier_init(&owned, 0, 2);
+    start(vanish_while_another_waits, 0);
+    pthread_barrier_wait(&owned);
+    pthread_t waiter = start_waiting(lock_in_thread, &left_behind);
+    pthread_barrier_wait(&owned);
+    EQUAL("robust: and wakes who waits", (long)result_of(waiter), EOWNERDEAD);
+}
+
 static void attributes(void)
 {
     pthread_mutexattr_t kind;
@@ -178,5 +219,7 @@ int main(void)
     excludes("recursive", PTHREAD_MUTEX_RECURSIVE, 0);
     excludes("error-checking", PTHREAD_MUTEX_ERRORCHECK, 0);
     excludes("robust", PTHREAD_MUTEX_NORMAL, 1);
+    /* Last: muslc keeps what those threads leave behind. */
+    robust_without_muslc();
     return check_end();
 }

@@ -418,6 +418,11 @@ static void interrupted(void)
     thread = start_waiting(read_interrupted, 0);
     pthread_kill(thread, SIGUSR1);
     EQUAL("read: EINTR", (long)result_of(thread), EINTR);
+    thread = start_waiting(read_interrupted, 0);
+    pthread_kill(thread, SIGUSR2);
+    EQUAL("read: goes on with SA_RESTART", pthread_tryjoin_np(thread, 0), EBUSY);
+    pthread_kill(thread, SIGUSR1);
+    EQUAL("read: until another signal", (long)result_of(thread), EINTR);
     thread = start_waiting(wait_restarted, 0);
     pthread_kill(thread, SIGUSR1);
     EQUAL("futex: EINTR", (long)result_of(thread), -EINTR);
@@ -426,7 +431,7 @@ static void interrupted(void)
     EQUAL("futex: the handler ran", last, SIGUSR2);
     EQUAL("futex: waits again with SA_RESTART", RAW(SYS_futex, &pipe_like, 1, 1, 0, 0, 0), 1);
     EQUAL("futex: and is woken", (long)result_of(thread), 0);
-    EQUAL("every handler ran", handled, 8);
+    EQUAL("every handler ran", handled, 10);
     thread = start_waiting(sem_interrupted, 0);
     act(SIGUSR2, SIG_IGN, 0, 0);
     pthread_kill(thread, SIGUSR2);
