@@ -43,8 +43,8 @@ pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) ->
     // The words are checked before the thread exists, so that a bad pointer makes none.
     for (flag, address) in [(linux::CLONE_PARENT_SETTID, ptid), (linux::CLONE_CHILD_SETTID, ctid)] {
         if flags & flag != 0 {
-            let old = uaccess::load_u32(address)?;
-            uaccess::store_u32(address, old)?;
+            uaccess::load_u32(address)?;
+            uaccess::probe_write(address, size_of::<u32>())?;
         }
     }
     let index = take_place()?;

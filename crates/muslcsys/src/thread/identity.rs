@@ -59,8 +59,12 @@ pub fn kernel_priority((_, priority): (u32, u32)) -> u8 {
 const MAX_PRIORITY: u32 = 99;
 
 fn set_policy(thread: &Thread, tid: usize, policy: Option<u32>, priority: u32) -> SysResult {
-    let index = place_of(thread, tid)?;
     let mut sched = SCHED.lock();
+    // Under one hold of the lock: the place may be another thread's afterwards.
+    let index = match tid as u32 {
+        0 => thread.index,
+        tid => sched.by_tid(tid).ok_or(Errno::ESRCH)?,
+    };
     let place = &mut sched.places[index as usize];
     let policy = policy.unwrap_or(place.policy.0);
     match policy {

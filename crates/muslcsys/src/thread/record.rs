@@ -1,6 +1,7 @@
 //! A thread's own page: the IPC buffer that the kernel reads, and behind it what `muslcsys` keeps for the thread.
 
 use super::waiting::{Waiting, Wake};
+use crate::mm::areas::PAGE;
 use crate::mm::layout;
 use crate::sel4::CPtr;
 use core::cell::Cell;
@@ -101,10 +102,10 @@ impl Thread {
         self.waiting.begin();
     }
 
-    /// Whether a stack pointer is on the thread's kernel stack: the thread is inside a call.
+    /// Whether a stack pointer is on the thread's kernel stack, or in the guard page below it: the thread is inside a call.
     pub fn is_on_kernel_stack(&self, sp: usize) -> bool {
         let top = self.kernel_stack.get();
-        (top - layout::KERNEL_STACK..=top).contains(&sp)
+        (top - layout::KERNEL_STACK - PAGE..=top).contains(&sp)
     }
 
     /// Ends the thread's wait; under the scheduler's lock, by whoever took it out of the queue it waited in.
