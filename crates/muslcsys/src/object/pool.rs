@@ -159,16 +159,7 @@ impl Pool {
 
     /// A block number for a large frame or to be given away whole.
     pub fn take_block(&mut self, kernel: &mut impl Kernel, kind: Kind) -> Option<BlockId> {
-        let block = match self.pop_idle(kind) {
-            Some(block) => block,
-            None => {
-                let block = self.take_raw(kernel)?;
-                if !self.open(kernel, block, kind) {
-                    return None;
-                }
-                block
-            }
-        };
+        let block = self.all_free(kernel, kind)?;
         self.blocks[block as usize].free = 0;
         Some(BlockId(block))
     }
@@ -184,16 +175,7 @@ impl Pool {
     pub fn take(&mut self, kernel: &mut impl Kernel, kind: Kind) -> Option<Unit> {
         let block = match self.partial[kind as usize] {
             List(NONE) => {
-                let block = match self.pop_idle(kind) {
-                    Some(block) => block,
-                    None => {
-                        let block = self.take_raw(kernel)?;
-                        if !self.open(kernel, block, kind) {
-                            return None;
-                        }
-                        block
-                    }
-                };
+                let block = self.all_free(kernel, kind)?;
                 self.units_free += self.blocks[block as usize].free as usize;
                 self.push(|p| &mut p.partial[kind as usize], block);
                 block
@@ -238,6 +220,15 @@ impl Pool {
             self.units_free -= free as usize;
             self.push_idle(kind, block);
         }
+    }
+
+    /// A block open for `kind` that is on no list, all of it free: an idle one, or a raw one opened for it.
+    fn all_free(&mut self, kernel: &mut impl Kernel, kind: Kind) -> Option<u32> {
+        if let Some(block) = self.pop_idle(kind) {
+            return Some(block);
+        }
+        let block = self.take_raw(kernel)?;
+        self.open(kernel, block, kind).then_some(block)
     }
 
     /// A raw block: one that was closed, the next uncarved one, or an idle one of another kind.
