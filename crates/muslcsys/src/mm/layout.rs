@@ -4,7 +4,7 @@
 //! 0x00_0040_0000  the image: code, constants, data; boot parameters; the kernel's IPC buffer and BootInfo
 //! 0x04_0000_0000  the heap of brk
 //! 0x08_0000_0000  everything that mmap places
-//! 0x40_0000_0000  muslcsys: its heap, the threads' kernel stacks, windows, devices
+//! 0x40_0000_0000  muslcsys: its heap, pages of files, the threads' kernel stacks, windows, devices
 //! 0x80_0000_0000  end
 //! ```
 
@@ -18,6 +18,8 @@ pub const MMAP: Range<usize> = 0x08_0000_0000..0x3f_c000_0000;
 pub const PROGRAM: Range<usize> = BRK.start..MMAP.end;
 /// The heap of `muslcsys`: one page directory's worth.
 pub const HEAP: Range<usize> = 0x40_0000_0000..0x40_4000_0000;
+/// The pages of files, each where its frame's number puts it: for 128 GiB of memory.
+pub const FILES: Range<usize> = 0x48_0000_0000..0x68_0000_0000;
 /// The threads: 8192 times [`THREAD_STRIDE`]. The tables for so many grow within what `heap::SPARE` guarantees.
 pub const THREADS: Range<usize> = 0x68_0000_0000..0x68_2000_0000;
 /// Each thread's piece: a guard page, its kernel stack, and the page of IPC buffer and record; the rest is never mapped.

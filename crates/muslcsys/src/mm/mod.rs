@@ -7,6 +7,7 @@
 
 pub mod areas;
 pub mod layout;
+pub mod pages;
 
 #[cfg(target_vendor = "sel4")]
 pub mod calls;

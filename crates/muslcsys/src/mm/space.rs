@@ -2,6 +2,7 @@
 
 use super::areas::{Area, Areas, Attributes, Full, PAGE};
 use super::layout;
+use super::pages::{Frames, KEPT_READY};
 use super::vspace::{LARGE, Page, VSpace};
 use crate::errno::Errno;
 use crate::heap;
@@ -87,6 +88,8 @@ pub struct Space {
     pub vspace: VSpace,
     /// What the program asked for.
     pub areas: Areas,
+    /// What is known of the pages of files.
+    pub files: Frames,
     /// The end of brk's heap.
     pub brk: usize,
     heap_end: usize,
@@ -95,9 +98,9 @@ pub struct Space {
 }
 
 /// Pages kept back from promises: page tables, CNodes and half-used blocks of kinds that are rarely needed, the block that
-/// splitting a large page needs, and a part for records that grows with memory.
+/// splitting a large page needs, what is kept ready for files, and a part for records that grows with memory.
 fn kept_back(blocks: usize) -> usize {
-    blocks * (UNITS / 64 + 8) + 8 * UNITS
+    blocks * (UNITS / 64 + 8) + 8 * UNITS + KEPT_READY
 }
 
 /// What the translation tables allow for attributes; none hides the page.
@@ -118,6 +121,7 @@ impl Space {
             objects,
             vspace: VSpace::new(),
             areas: Areas::new(layout::MMAP, limit),
+            files: Frames::new(blocks),
             brk: layout::BRK.start,
             heap_end: layout::HEAP.start,
             next_device: layout::DEVICES,
@@ -215,7 +219,7 @@ impl Space {
 
     /// Frees pages of memory, kept ready for reuse or not.
     pub fn free_pages(&self) -> usize {
-        self.objects.free_units() + self.vspace.spare_units()
+        self.objects.free_units() + self.vspace.spare_units() + self.files.ready()
     }
 }
 

@@ -58,7 +58,8 @@ enum Entry {
 }
 
 struct Directory {
-    entries: [Entry; ENTRIES],
+    /// As many as [`ENTRIES`].
+    entries: Box<[Entry]>,
 }
 
 /// What is at an address.
@@ -74,7 +75,7 @@ pub enum Page {
 
 /// The mirror of the first 512 GiB, all that the program uses.
 pub struct VSpace {
-    directories: [Option<Box<Directory>>; ENTRIES],
+    directories: [Option<Directory>; ENTRIES],
     empty_tables: usize,
 }
 
@@ -90,7 +91,7 @@ fn slot_of(address: usize) -> usize {
 ///
 /// # Safety
 /// The memory must be the caller's to overwrite. `bytes` is a multiple of [`PAGE`], `address` aligned to it.
-unsafe fn clear(address: usize, bytes: usize) {
+pub unsafe fn clear(address: usize, bytes: usize) {
     // DC ZVA clears 64 bytes on this core (DCZID_EL0.BS = 4; Arm ARM D19.2.38); start-up checks that.
     for line in (address..address + bytes).step_by(64) {
         // SAFETY: the caller owns the memory.
@@ -123,7 +124,7 @@ impl VSpace {
                 objects.unmake_in(unit);
                 objects.give(unit);
             }
-            self.directories[index] = Some(Box::new(Directory { entries: [const { Entry::None }; ENTRIES] }));
+            self.directories[index] = Some(Directory { entries: (0..ENTRIES).map(|_| Entry::None).collect() });
         }
         Ok(())
     }
@@ -194,12 +195,18 @@ impl VSpace {
 
     /// Puts a fresh zero frame of 4 KiB behind an address that has none.
     pub fn map_small(&mut self, objects: &mut Objects, address: usize, access: Access) -> Result<(), Errno> {
-        self.table(objects, address)?;
         let unit = objects.take(Kind::Small).ok_or(Errno::ENOMEM)?;
-        if sel4::page_map(cspace::unit(unit), address, access).is_err() {
+        let mapped = self.map_unit(objects, unit, address, access);
+        if mapped.is_err() {
             objects.give(unit);
-            return Err(Errno::ENOMEM);
         }
+        mapped
+    }
+
+    /// Puts a given frame of 4 KiB behind an address that has none.
+    pub fn map_unit(&mut self, objects: &mut Objects, unit: Unit, address: usize, access: Access) -> Result<(), Errno> {
+        self.table(objects, address)?;
+        sel4::page_map(cspace::unit(unit), address, access).map_err(|_| Errno::ENOMEM)?;
         self.set_slot(address, Slot::mapped(unit));
         Ok(())
     }
