@@ -19,7 +19,7 @@ use crate::span::Span;
 #[cfg(feature = "build")]
 mod write;
 #[cfg(feature = "build")]
-pub use write::{NewSegment, write};
+pub use write::{NewSegment, write, write_before};
 
 /// Most loadable segments that an ELF file may have. Linkers make four or five; the bound keeps the search for overlaps
 /// short on a damaged file.

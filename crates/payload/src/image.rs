@@ -21,7 +21,7 @@ use core::fmt;
 #[cfg(feature = "build")]
 mod build;
 #[cfg(feature = "build")]
-pub use build::build;
+pub use build::{build, pieces};
 
 /// Bytes of the header.
 pub const HEADER: usize = 96;

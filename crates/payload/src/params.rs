@@ -8,14 +8,16 @@
 //! |---|---|---|
 //! | 0 | 8 | magic `sel4std\x01` |
 //! | 8 | 8 | length of the whole block in bytes, a multiple of 4096 |
-//! | 16 | 8 | flags: bit 0, semihosting is there ([`FLAG_QEMU`]) |
+//! | 16 | 8 | flags: bit 0, semihosting is there ([`FLAG_QEMU`]); bit 1, offset 104 holds a field ([`FLAG_MOUNT`]) |
 //! | 24 | 16 | arguments: offset, length |
 //! | 40 | 16 | environment: offset, length |
 //! | 56 | 16 | archive: offset, length |
 //! | 72 | 32 | seed |
+//! | 104 | 16 | if bit 1 of the flags is set, the folder that the archive is mounted at: offset, length |
 //!
-//! Arguments and environment are strings, each ended by NUL, back to back. A later version may put further fields
-//! behind the seed and set further flags: a reader goes by the offsets and ignores what it does not know.
+//! Arguments and environment are strings, each ended by NUL, back to back; the folder is such a string, [`MOUNT`] if there is
+//! none. A later version may put further fields behind these and set further flags: a reader goes by the offsets and ignores
+//! what it does not know.
 
 use core::ffi::CStr;
 use core::fmt;
@@ -27,13 +29,19 @@ mod build;
 #[cfg(feature = "build")]
 pub use build::Builder;
 
-/// Bytes of the header.
+/// Bytes of the header that every block has.
 pub const HEADER: usize = 104;
 /// First bytes of the block; the last of them is the format's version.
 pub const MAGIC: [u8; 8] = *b"sel4std\x01";
 /// Flag: the image runs under QEMU with semihosting open to user level, so a program may end QEMU with an exit code. On
 /// hardware the semihosting instruction is a fault.
 pub const FLAG_QEMU: u64 = 1;
+/// Flag: the header goes on with the folder that the archive is mounted at.
+pub const FLAG_MOUNT: u64 = 2;
+/// The folder that the archive is mounted at where the block names none.
+pub const MOUNT: &CStr = c"/rom";
+/// The longest name of that folder in bytes: Linux's longest path (PATH_MAX, which counts the NUL).
+pub const MOUNT_LEN: usize = 4095;
 /// Each part starts at a multiple of this.
 const PART_ALIGN: u64 = 16;
 
@@ -43,6 +51,7 @@ const ARGS: usize = 24;
 const ENV: usize = 40;
 const ARCHIVE: usize = 56;
 const SEED: usize = 72;
+const MOUNT_AT: usize = 104;
 
 /// Boot parameters that passed every check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +62,7 @@ pub struct Params<'a> {
     env: &'a [u8],
     archive: &'a [u8],
     seed: &'a [u8; 32],
+    mount: &'a CStr,
 }
 
 impl<'a> Params<'a> {
@@ -82,6 +92,12 @@ impl<'a> Params<'a> {
     #[must_use]
     pub fn archive(&self) -> &'a [u8] {
         self.archive
+    }
+
+    /// The folder that the archive is mounted at: absolute, and not the root.
+    #[must_use]
+    pub fn mount(&self) -> &'a CStr {
+        self.mount
     }
 
     /// Entropy that the host gave to this image: the same at each boot of it. Zero if there is none.
@@ -127,11 +143,30 @@ pub fn parse(bytes: &[u8]) -> Result<Params<'_>, ParamsError> {
             return Err(ParamsError::BadPart(name));
         }
     }
-    let params = Params { block, flags, args, env, archive, seed };
+    let mount = mount(block, flags).ok_or(ParamsError::BadPart("mount place"))?;
+    let params = Params { block, flags, args, env, archive, seed, mount };
     if params.env().any(|string| !is_assignment(string.to_bytes())) {
         return Err(ParamsError::BadPart("environment"));
     }
     Ok(params)
+}
+
+/// The folder that the archive is mounted at.
+fn mount(block: &[u8], flags: u64) -> Option<&CStr> {
+    if flags & FLAG_MOUNT == 0 {
+        return Some(MOUNT);
+    }
+    let name = CStr::from_bytes_with_nul(part(block, MOUNT_AT)?).ok()?;
+    is_mount(name.to_bytes()).then_some(name)
+}
+
+/// Whether `folder` can be what an archive is mounted at: an absolute path of plain names, at least one.
+fn is_mount(folder: &[u8]) -> bool {
+    let mut names = folder.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).peekable();
+    folder.starts_with(b"/")
+        && folder.len() <= MOUNT_LEN
+        && names.peek().is_some()
+        && names.all(|name| name != b"." && name != b"..")
 }
 
 /// Whether `string` is `NAME=value` with a name.
@@ -173,6 +208,8 @@ pub enum ParamsError {
     Nul,
     /// An environment string to build from is not `NAME=value` (feature `build`).
     NotAssignment,
+    /// A mount place to build from is no absolute path of plain names, or too long (feature `build`).
+    NotMount,
 }
 
 impl fmt::Display for ParamsError {
@@ -182,8 +219,9 @@ impl fmt::Display for ParamsError {
             Self::BadLength => write!(f, "boot parameters of an impossible length"),
             Self::Truncated => write!(f, "boot parameters are truncated"),
             Self::BadPart(part) => write!(f, "boot parameters have a damaged part: {part}"),
-            Self::Nul => write!(f, "an argument or environment string contains NUL"),
+            Self::Nul => write!(f, "an argument, environment string or path contains NUL"),
             Self::NotAssignment => write!(f, "an environment string is not NAME=value"),
+            Self::NotMount => write!(f, "a mount place is an absolute path without . and .., and not /"),
         }
     }
 }

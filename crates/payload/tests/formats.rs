@@ -49,6 +49,30 @@ fn params_fields_are_where_the_format_says() {
 }
 
 #[test]
+fn the_mount_place_is_read_back_and_rom_where_there_is_none() {
+    assert_eq!(params::parse(&sample()).unwrap().mount(), c"/rom");
+    let longest = format!("/{}", "x".repeat(4094));
+    for folder in ["/assets", "/a/b", "//a/", longest.as_str()] {
+        let mut builder = Builder::new();
+        builder.arg(b"app").unwrap().archive(b"070701".to_vec()).mount(folder.as_bytes()).unwrap();
+        let block = builder.build();
+        let params = params::parse(&block).unwrap();
+        assert_eq!(params.mount().to_bytes(), folder.as_bytes());
+        assert_eq!((params.args().collect::<Vec<_>>(), params.archive()), (vec![c"app"], &b"070701"[..]));
+        let at = u64::from_le_bytes(block[104..112].try_into().unwrap()) as usize;
+        let mut bad = block.clone();
+        bad[at] = b'a';
+        assert_eq!(params::parse(&bad).unwrap_err(), ParamsError::BadPart("mount place"));
+        bad[104..112].fill(0xff);
+        assert_eq!(params::parse(&bad).unwrap_err(), ParamsError::BadPart("mount place"));
+    }
+    for folder in ["", "/", "rom", "/a/../b", "/.", &format!("/{}", "x".repeat(4095))] {
+        assert_eq!(Builder::new().mount(folder.as_bytes()).unwrap_err(), ParamsError::NotMount, "{folder}");
+    }
+    assert_eq!(Builder::new().mount(b"/a\0b").unwrap_err(), ParamsError::Nul);
+}
+
+#[test]
 fn params_of_a_later_version_are_understood() {
     let mut block = sample();
     // A flag and a field that this version does not know, behind the seed; nothing starts before offset 112.

@@ -31,16 +31,23 @@ const ALIGN: u64 = 64;
 /// An ELF64 executable for AArch64 that has `segments`, starts at `entry`, and has neither sections nor symbols.
 #[must_use]
 pub fn write(entry: u64, segments: &[NewSegment<'_>]) -> Vec<u8> {
+    write_before(entry, segments, 0)
+}
+
+/// As [`write`], but `more` bytes of the last segment's data are to follow what is given here.
+#[must_use]
+pub fn write_before(entry: u64, segments: &[NewSegment<'_>], more: usize) -> Vec<u8> {
     let headers_len = size_of::<FileHeader64<LE>>() + segments.len() * size_of::<ProgramHeader64<LE>>();
     let mut file = Vec::with_capacity(headers_len + segments.iter().map(|s| s.data.len() + 128).sum::<usize>());
     file.extend_from_slice(bytes_of(&file_header(entry, segments.len())));
     let mut end = headers_len as u64;
     let mut offsets = Vec::with_capacity(segments.len());
-    for segment in segments {
+    for (number, segment) in segments.iter().enumerate() {
         let offset = end.next_multiple_of(ALIGN) + segment.virt % ALIGN;
         offsets.push(offset);
-        end = offset + segment.data.len() as u64;
-        file.extend_from_slice(bytes_of(&program_header(segment, offset)));
+        let len = segment.data.len() + if number + 1 == segments.len() { more } else { 0 };
+        end = offset + len as u64;
+        file.extend_from_slice(bytes_of(&program_header(segment, offset, len as u64)));
     }
     for (segment, offset) in segments.iter().zip(offsets) {
         file.resize(offset as usize, 0);
@@ -76,14 +83,14 @@ fn file_header(entry: u64, segments: usize) -> FileHeader64<LE> {
     }
 }
 
-fn program_header(segment: &NewSegment<'_>, offset: u64) -> ProgramHeader64<LE> {
+fn program_header(segment: &NewSegment<'_>, offset: u64, len: u64) -> ProgramHeader64<LE> {
     ProgramHeader64 {
         p_type: U32::new(LE, PT_LOAD),
         p_flags: U32::new(LE, ProgramFlags(segment.flags)),
         p_offset: U64::new(LE, offset),
         p_vaddr: U64::new(LE, segment.virt),
         p_paddr: U64::new(LE, segment.phys),
-        p_filesz: U64::new(LE, segment.data.len() as u64),
+        p_filesz: U64::new(LE, len),
         p_memsz: U64::new(LE, segment.size),
         p_align: U64::new(LE, ALIGN),
     }

@@ -1,9 +1,12 @@
 //! Writing boot parameters.
 
+use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{ARCHIVE, ARGS, ENV, FLAG_QEMU, FLAGS, HEADER, MAGIC, PART_ALIGN, ParamsError, SEED, TOTAL_LEN};
+use super::{
+    ARCHIVE, ARGS, ENV, FLAG_MOUNT, FLAG_QEMU, FLAGS, HEADER, MAGIC, MOUNT_AT, PART_ALIGN, ParamsError, SEED, TOTAL_LEN,
+};
 use crate::PAGE;
 
 /// Collects boot parameters and writes the block.
@@ -12,12 +15,13 @@ pub struct Builder {
     args: Vec<u8>,
     env: Vec<u8>,
     archive: Vec<u8>,
+    mount: Vec<u8>,
     seed: [u8; 32],
     flags: u64,
 }
 
 impl Builder {
-    /// No arguments, no environment, no archive, a zero seed, not for QEMU.
+    /// No arguments, no environment, no archive (and [`MOUNT`](super::MOUNT) for its place), a zero seed, not for QEMU.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -50,6 +54,19 @@ impl Builder {
         self
     }
 
+    /// Sets the folder that the archive is mounted at.
+    ///
+    /// # Errors
+    /// [`ParamsError::Nul`], [`ParamsError::NotMount`].
+    pub fn mount(&mut self, folder: &[u8]) -> Result<&mut Self, ParamsError> {
+        if !super::is_mount(folder) {
+            return Err(ParamsError::NotMount);
+        }
+        self.mount.clear();
+        append(&mut self.mount, folder)?;
+        Ok(self)
+    }
+
     /// Sets the seed.
     pub fn seed(&mut self, seed: [u8; 32]) -> &mut Self {
         self.seed = seed;
@@ -65,22 +82,43 @@ impl Builder {
     /// The block.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
-        let mut block = vec![0; HEADER];
-        for (at, part) in [(ARGS, &self.args), (ENV, &self.env), (ARCHIVE, &self.archive)] {
-            pad(&mut block, PART_ALIGN);
-            let offset = block.len() as u64;
-            block.extend_from_slice(part);
-            put(&mut block, at, &offset.to_le_bytes());
-            put(&mut block, at + 8, &(part.len() as u64).to_le_bytes());
-        }
-        pad(&mut block, PAGE);
-        let len = block.len() as u64;
-        put(&mut block, 0, &MAGIC);
-        put(&mut block, TOTAL_LEN, &len.to_le_bytes());
-        put(&mut block, FLAGS, &self.flags.to_le_bytes());
-        put(&mut block, SEED, &self.seed);
-        block
+        self.pieces().concat()
     }
+
+    /// The block in pieces, so that a large archive is not copied: header and strings, the archive, and what fills the last
+    /// page.
+    #[must_use]
+    pub fn pieces(&self) -> [Cow<'_, [u8]>; 3] {
+        let mut head = vec![0; HEADER];
+        let mut flags = self.flags;
+        if !self.mount.is_empty() {
+            flags |= FLAG_MOUNT;
+            head.resize(MOUNT_AT + 16, 0);
+        }
+        for (at, part) in [(MOUNT_AT, &self.mount), (ARGS, &self.args), (ENV, &self.env)] {
+            if at == MOUNT_AT && part.is_empty() {
+                continue;
+            }
+            place(&mut head, at, part.len());
+            head.extend_from_slice(part);
+        }
+        place(&mut head, ARCHIVE, self.archive.len());
+        let end = head.len() + self.archive.len();
+        let len = end.next_multiple_of(PAGE as usize);
+        put(&mut head, 0, &MAGIC);
+        put(&mut head, TOTAL_LEN, &(len as u64).to_le_bytes());
+        put(&mut head, FLAGS, &flags.to_le_bytes());
+        put(&mut head, SEED, &self.seed);
+        [head.into(), self.archive.as_slice().into(), vec![0; len - end].into()]
+    }
+}
+
+/// Has a part of `len` bytes start behind what is in `head` so far, and the field at `at` say so.
+fn place(head: &mut Vec<u8>, at: usize, len: usize) {
+    head.resize(head.len().next_multiple_of(PART_ALIGN as usize), 0);
+    let offset = head.len() as u64;
+    put(head, at, &offset.to_le_bytes());
+    put(head, at + 8, &(len as u64).to_le_bytes());
 }
 
 fn append(strings: &mut Vec<u8>, string: &[u8]) -> Result<(), ParamsError> {
@@ -90,10 +128,6 @@ fn append(strings: &mut Vec<u8>, string: &[u8]) -> Result<(), ParamsError> {
     strings.extend_from_slice(string);
     strings.push(0);
     Ok(())
-}
-
-fn pad(block: &mut Vec<u8>, align: u64) {
-    block.resize(block.len().next_multiple_of(align as usize), 0);
 }
 
 fn put(block: &mut [u8], at: usize, bytes: &[u8]) {
