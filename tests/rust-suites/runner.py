@@ -48,12 +48,16 @@ class Runner:
                 outcome.results["(start)"] = ("failed", "the program did not list its tests")
                 outcome.seconds = time.monotonic() - begun
                 return outcome
-            own = tests_of(suite, names)
+            own = self._own(suite, names)
             listed = matching(entries, suite.name, own)
             outcome.results = self._all(suite, program, names, [name for name in own if name not in listed], log)
             self._check(suite, program, names, listed, entries, log, outcome)
         outcome.seconds = time.monotonic() - begun
         return outcome
+
+    def _own(self, suite, names):
+        """Those of a program's test `names` that belong to `suite`."""
+        return tests_of(suite, names)
 
     def _names(self, program):
         """The names of a program's tests, asked for once after each link."""
@@ -136,7 +140,7 @@ class Runner:
                 last[0] = now
                 text = f"{suite.name}: {done + len(console.results)} of {all_tests}"
                 if self.live:
-                    print(f"\r\033[Krust-suites: {text}", end="", file=sys.stderr, flush=True)
+                    print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
                 else:
                     self.say(text)
 
