@@ -33,6 +33,9 @@
 #![allow(clippy::new_without_default, reason = "what is made here is made once, as a constant")]
 
 extern crate alloc;
+// For the host's tests, which run in threads.
+#[cfg(not(target_vendor = "sel4"))]
+extern crate std;
 
 pub mod errno;
 #[cfg(target_vendor = "sel4")]

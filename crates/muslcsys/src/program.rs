@@ -178,7 +178,8 @@ fn vspace_release(_: &Thread, [start, bytes, ..]: [usize; 6]) -> SysResult {
     let length = bytes.checked_next_multiple_of(LARGE).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
     let end = start.checked_add(length).ok_or(Errno::EINVAL)?;
     let mut space = SPACE.prepare()?;
-    let reserved = space.areas.find(start).is_some_and(|area| area.attributes == Attributes::RESERVED && area.end >= end);
+    let reserved =
+        space.areas.find(start).is_some_and(|area| area.attributes == Attributes::RESERVED && area.end >= end);
     if !start.is_multiple_of(LARGE) || !reserved {
         return Err(Errno::EINVAL);
     }

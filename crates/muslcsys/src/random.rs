@@ -29,7 +29,8 @@ const KEY: usize = 32;
 const OUTPUT: usize = 4 * 64 - KEY;
 
 /// The generator's lock.
-pub static POOL: Lock<Pool> = Lock::new(Pool { key: [0; KEY], output: [0; OUTPUT], next: OUTPUT }, Notification::none());
+pub static POOL: Lock<Pool> =
+    Lock::new(Pool { key: [0; KEY], output: [0; OUTPUT], next: OUTPUT }, Notification::none());
 
 /// Mixes bytes into the key: each 32 of them pass through the cipher under the key so far.
 fn mix(key: &mut [u8; KEY], bytes: &[u8]) {

@@ -168,8 +168,14 @@ pub fn mint_guard(to: (CPtr, usize, usize), from: (CPtr, usize, usize), guard: G
     // SAFETY: see above.
     check(unsafe {
         raw::seL4_CNode_Mint(
-            to.0.0 as _, to.1 as _, to.2 as _, from.0.0 as _, from.1 as _, from.2 as _,
-            rights(true, true, true), guard.data(),
+            to.0.0 as _,
+            to.1 as _,
+            to.2 as _,
+            from.0.0 as _,
+            from.1 as _,
+            from.2 as _,
+            rights(true, true, true),
+            guard.data(),
         )
     } as i64)
 }
@@ -179,8 +185,14 @@ pub fn mint_badge(to: (CPtr, usize, usize), from: (CPtr, usize, usize), value: u
     // SAFETY: see above.
     check(unsafe {
         raw::seL4_CNode_Mint(
-            to.0.0 as _, to.1 as _, to.2 as _, from.0.0 as _, from.1 as _, from.2 as _,
-            rights(true, true, true), badge(value),
+            to.0.0 as _,
+            to.1 as _,
+            to.2 as _,
+            from.0.0 as _,
+            from.1 as _,
+            from.2 as _,
+            rights(true, true, true),
+            badge(value),
         )
     } as i64)
 }
@@ -189,9 +201,7 @@ pub fn mint_badge(to: (CPtr, usize, usize), from: (CPtr, usize, usize), value: u
 pub fn mutate_guard(to: (CPtr, usize, usize), from: (CPtr, usize, usize), guard: Guard) -> Result {
     // SAFETY: see above.
     check(unsafe {
-        raw::seL4_CNode_Mutate(
-            to.0.0 as _, to.1 as _, to.2 as _, from.0.0 as _, from.1 as _, from.2 as _, guard.data(),
-        )
+        raw::seL4_CNode_Mutate(to.0.0 as _, to.1 as _, to.2 as _, from.0.0 as _, from.1 as _, from.2 as _, guard.data())
     } as i64)
 }
 
@@ -227,9 +237,8 @@ pub fn page_map_device(frame: CPtr, address: usize) -> Result {
 /// Changes what a mapped frame's mapping allows.
 pub fn page_remap(frame: CPtr, _address: usize, access: Access) -> Result {
     // SAFETY: see above.
-    check(unsafe {
-        raw::seL4_ARM_Page_Remap(frame.0 as _, init::VSPACE.0 as _, access.rights(), access.attributes())
-    } as i64)
+    check(unsafe { raw::seL4_ARM_Page_Remap(frame.0 as _, init::VSPACE.0 as _, access.rights(), access.attributes()) }
+        as i64)
 }
 
 /// Unmaps a frame.
@@ -249,15 +258,15 @@ pub fn page_table_map(table: CPtr, address: usize) -> Result {
 pub fn page_directory_map(directory: CPtr, address: usize) -> Result {
     let attributes = (raw::seL4_ARM_PageCacheable | raw::seL4_ARM_ParityEnabled) as _;
     // SAFETY: see above.
-    check(unsafe { raw::seL4_ARM_PageDirectory_Map(directory.0 as _, init::VSPACE.0 as _, address as _, attributes) } as i64)
+    check(unsafe { raw::seL4_ARM_PageDirectory_Map(directory.0 as _, init::VSPACE.0 as _, address as _, attributes) }
+        as i64)
 }
 
 /// The authority over one interrupt line, into a slot.
 pub fn irq_handler(irq: usize, to: (CPtr, usize, usize)) -> Result {
     // SAFETY: see above.
-    check(unsafe {
-        raw::seL4_IRQControl_Get(init::IRQ_CONTROL.0 as _, irq as _, to.0.0 as _, to.1 as _, to.2 as _)
-    } as i64)
+    check(unsafe { raw::seL4_IRQControl_Get(init::IRQ_CONTROL.0 as _, irq as _, to.0.0 as _, to.1 as _, to.2 as _) }
+        as i64)
 }
 
 /// Has the interrupt signal a notification.
@@ -312,7 +321,14 @@ pub fn tcb_configure(tcb: CPtr, config: &TcbConfig) -> Result {
 pub fn tcb_set_space(tcb: CPtr, fault: CPtr, cspace: (CPtr, Guard)) -> Result {
     // SAFETY: see above.
     check(unsafe {
-        raw::seL4_TCB_SetSpace(tcb.0 as _, fault.0 as _, cspace.0.0 as _, cspace.1.data(), init::VSPACE.0 as _, badge(0))
+        raw::seL4_TCB_SetSpace(
+            tcb.0 as _,
+            fault.0 as _,
+            cspace.0.0 as _,
+            cspace.1.data(),
+            init::VSPACE.0 as _,
+            badge(0),
+        )
     } as i64)
 }
 

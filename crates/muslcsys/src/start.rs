@@ -117,7 +117,7 @@ fn arm_locks(cspace: &mut CSpace, permanent: &mut Permanent) {
         uart::event(),
         crate::program::SLOTS.event(),
     ];
-    for event in events {
+    for event in events.into_iter().chain(crate::sync::mutex::events()) {
         event.set(permanent.make(cspace, object::NOTIFICATION, 0));
     }
 }
@@ -218,7 +218,8 @@ impl StackWriter {
 
 /// Lays out argc, argv, envp and auxv as Linux does (System V ABI, AArch64); gives the stack pointer.
 fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>) -> usize {
-    let strings = parameters.map_or(0, |p| p.args().chain(p.env()).map(|s| s.to_bytes_with_nul().len() + 16).sum::<usize>());
+    let strings =
+        parameters.map_or(0, |p| p.args().chain(p.env()).map(|s| s.to_bytes_with_nul().len() + 16).sum::<usize>());
     let asked = program_headers().iter().find(|p| p.p_type == elf::PT_GNU_STACK).map_or(0, |p| p.p_memsz);
     let size = if asked == 0 { MAIN_STACK } else { asked };
     let size = (size + strings).next_multiple_of(PAGE);

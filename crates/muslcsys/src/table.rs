@@ -146,9 +146,9 @@ table! {
 }
 
 #[cfg(target_vendor = "sel4")]
-pub use dispatch::Function;
-#[cfg(target_vendor = "sel4")]
 use crate::{fs, mm, random, signal, thread, time};
+#[cfg(target_vendor = "sel4")]
+pub use dispatch::Function;
 
 #[cfg(target_vendor = "sel4")]
 mod dispatch {

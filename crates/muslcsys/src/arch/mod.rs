@@ -2,8 +2,8 @@
 
 use crate::signal::context::Context;
 use crate::thread::{KSTACK_OFFSET, RECORD_OFFSET, SIGNALLED_OFFSET, USER_FRAME_OFFSET};
-use core::mem::offset_of;
 use core::arch::{asm, global_asm};
+use core::mem::offset_of;
 
 global_asm!(include_str!("aarch64/start.S"));
 global_asm!(
@@ -134,7 +134,9 @@ pub fn counter_frequency() -> u64 {
 /// Has the physical timer raise its interrupt when the physical counter reaches `ticks`.
 pub fn set_physical_timer(ticks: u64) {
     // SAFETY: sets this core's timer, which is the program's: start-up has checked that EL0 may.
-    unsafe { asm!("msr cntp_cval_el0, {}", "msr cntp_ctl_el0, {}", in(reg) ticks, in(reg) 1u64, options(nostack, nomem)) };
+    unsafe {
+        asm!("msr cntp_cval_el0, {}", "msr cntp_ctl_el0, {}", in(reg) ticks, in(reg) 1u64, options(nostack, nomem))
+    };
 }
 
 /// Stops the physical timer.

@@ -244,11 +244,8 @@ impl Areas {
     fn cut_first(&mut self, range: Range<usize>) -> Option<Area> {
         // An empty range has no piece, even in the middle of an area.
         let area = self.next(range.start).filter(|area| area.start.max(range.start) < range.end)?;
-        let piece = Area {
-            start: area.start.max(range.start),
-            end: area.end.min(range.end),
-            attributes: area.attributes,
-        };
+        let piece =
+            Area { start: area.start.max(range.start), end: area.end.min(range.end), attributes: area.attributes };
         self.map.remove(&area.start);
         if area.start < piece.start {
             self.map.insert(area.start, (piece.start, area.attributes));

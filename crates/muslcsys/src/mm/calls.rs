@@ -46,7 +46,9 @@ fn attributes(prot: usize) -> Result<Attributes, Errno> {
 /// Linux: PROT_WRITE with PROT_EXEC is EACCES. Errors: EINVAL, ENOMEM, EACCES, EEXIST, ENODEV for a file.
 pub fn mmap(_: &Thread, [address, length, prot, flags, fd, _]: [usize; 6]) -> SysResult {
     let flags = flags as u32;
-    if length == 0 || !matches!(flags & linux::MAP_TYPE, linux::MAP_PRIVATE | linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE) {
+    if length == 0
+        || !matches!(flags & linux::MAP_TYPE, linux::MAP_PRIVATE | linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE)
+    {
         return Err(Errno::EINVAL);
     }
     let mut attributes = attributes(prot)?;
@@ -370,9 +372,18 @@ pub fn madvise(_: &Thread, [address, length, advice, ..]: [usize; 6]) -> SysResu
                 new
             })?;
         }
-        linux::MADV_NORMAL | linux::MADV_RANDOM | linux::MADV_SEQUENTIAL | linux::MADV_WILLNEED | linux::MADV_COLD
-        | linux::MADV_PAGEOUT | linux::MADV_DONTDUMP | linux::MADV_DODUMP | linux::MADV_MERGEABLE
-        | linux::MADV_UNMERGEABLE | linux::MADV_DONTFORK | linux::MADV_DOFORK => {}
+        linux::MADV_NORMAL
+        | linux::MADV_RANDOM
+        | linux::MADV_SEQUENTIAL
+        | linux::MADV_WILLNEED
+        | linux::MADV_COLD
+        | linux::MADV_PAGEOUT
+        | linux::MADV_DONTDUMP
+        | linux::MADV_DODUMP
+        | linux::MADV_MERGEABLE
+        | linux::MADV_UNMERGEABLE
+        | linux::MADV_DONTFORK
+        | linux::MADV_DOFORK => {}
         linux::MADV_POPULATE_READ | linux::MADV_POPULATE_WRITE => populate(range)?,
         _ => return Err(Errno::EINVAL),
     }

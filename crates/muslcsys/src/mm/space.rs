@@ -197,7 +197,11 @@ impl Space {
         }
         let block = address & !(LARGE - 1);
         let room = area.start <= block && block + LARGE <= area.end;
-        if room && access.write && !area.attributes.contains(Attributes::SMALL_PAGES) && self.vspace.is_empty_block(block) {
+        if room
+            && access.write
+            && !area.attributes.contains(Attributes::SMALL_PAGES)
+            && self.vspace.is_empty_block(block)
+        {
             let mapped = self.vspace.map_large(&mut self.objects, block, access);
             if mapped.is_ok() {
                 return Ok(());

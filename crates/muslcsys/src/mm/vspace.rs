@@ -303,7 +303,13 @@ impl VSpace {
     }
 
     /// Moves what is behind `from` to `to`, where nothing is; a large page moves whole, both addresses being its start.
-    pub fn relocate(&mut self, objects: &mut Objects, from: usize, to: usize, access: Option<Access>) -> Result<(), Errno> {
+    pub fn relocate(
+        &mut self,
+        objects: &mut Objects,
+        from: usize,
+        to: usize,
+        access: Option<Access>,
+    ) -> Result<(), Errno> {
         match self.page(from) {
             (Page::None, _) => Ok(()),
             (Page::Small, shown) => {

@@ -91,14 +91,20 @@ impl CSpace {
 
     /// Builds the directory for `blocks` blocks and makes it the CSpace of the calling, initial thread. `make` makes an object for
     /// good: type and size bits, to a slot of the initial CNode.
-    pub fn build(&mut self, blocks: usize, initial_radix: usize, mut make: impl FnMut(&mut Self, object::Type, usize) -> CPtr) {
+    pub fn build(
+        &mut self,
+        blocks: usize,
+        initial_radix: usize,
+        mut make: impl FnMut(&mut Self, object::Type, usize) -> CPtr,
+    ) {
         let radix = (FIRST_BLOCK + blocks).next_power_of_two().trailing_zeros() as usize;
         let blocks_radix = blocks.next_power_of_two().trailing_zeros() as usize;
         assert!(initial_radix <= SLOT_FIELD && blocks_radix <= SLOT_FIELD, "the CSpace's fields are too narrow");
         let bare = make(self, object::CNODE, radix);
         self.guard = Guard { bits: WORD_BITS - SLOT_FIELD - radix };
         let initial = Guard { bits: SLOT_FIELD - initial_radix };
-        sel4::mint_guard((bare, 0, radix), (init::CNODE, init::CNODE.0, WORD_BITS), initial).expect("directory entry 0");
+        sel4::mint_guard((bare, 0, radix), (init::CNODE, init::CNODE.0, WORD_BITS), initial)
+            .expect("directory entry 0");
         for (entry, size) in [(UNTYPEDS, blocks_radix), (LARGE, blocks_radix), (PROGRAM, PROGRAM_RADIX)] {
             let cnode = make(self, object::CNODE, size);
             let guard = Guard { bits: SLOT_FIELD - size };
@@ -106,12 +112,8 @@ impl CSpace {
                 .expect("directory entry");
         }
         self.directory = self.initial_slot();
-        sel4::mint_guard(
-            (init::CNODE, self.directory.0, WORD_BITS),
-            (init::CNODE, bare.0, WORD_BITS),
-            self.guard,
-        )
-        .expect("the directory's guard");
+        sel4::mint_guard((init::CNODE, self.directory.0, WORD_BITS), (init::CNODE, bare.0, WORD_BITS), self.guard)
+            .expect("the directory's guard");
         // Its faults go nowhere yet: start-up gives the endpoint once there is a thread to answer.
         sel4::tcb_set_space(init::TCB, CPtr(0), self.root()).expect("the initial thread takes the new CSpace");
     }

@@ -59,7 +59,9 @@ mod on_sel4 {
             let (dest, offset) = self.cspace.dest(cspace::unit(start));
             match kind {
                 Kind::Small => sel4::retype(untyped, object::SMALL_PAGE, 0, dest, offset, count).is_ok(),
-                Kind::Untyped => sel4::retype(untyped, object::UNTYPED, super::pool::UNIT_BITS, dest, offset, count).is_ok(),
+                Kind::Untyped => {
+                    sel4::retype(untyped, object::UNTYPED, super::pool::UNIT_BITS, dest, offset, count).is_ok()
+                }
                 // TCB and notification in turn, so that the pair stays within its unit's 4 KiB
                 Kind::Thread => (offset..offset + count).all(|slot| {
                     sel4::retype(untyped, object::TCB, 0, dest, slot, 1).is_ok()

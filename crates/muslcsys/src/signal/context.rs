@@ -27,8 +27,8 @@ impl Context {
     /// The general registers as seL4 gives them; vectors are filled in by the thread itself.
     pub fn from_registers(r: &Registers) -> Self {
         let x = [
-            r.x0, r.x1, r.x2, r.x3, r.x4, r.x5, r.x6, r.x7, r.x8, r.x9, r.x10, r.x11, r.x12, r.x13, r.x14, r.x15, r.x16,
-            r.x17, r.x18, r.x19, r.x20, r.x21, r.x22, r.x23, r.x24, r.x25, r.x26, r.x27, r.x28, r.x29, r.x30,
+            r.x0, r.x1, r.x2, r.x3, r.x4, r.x5, r.x6, r.x7, r.x8, r.x9, r.x10, r.x11, r.x12, r.x13, r.x14, r.x15,
+            r.x16, r.x17, r.x18, r.x19, r.x20, r.x21, r.x22, r.x23, r.x24, r.x25, r.x26, r.x27, r.x28, r.x29, r.x30,
         ];
         Self {
             x: x.map(|x| x as usize),
@@ -45,10 +45,10 @@ impl Context {
     pub fn to_registers(&self) -> Registers {
         let mut r = crate::sel4::empty_registers();
         let fields = [
-            &mut r.x0, &mut r.x1, &mut r.x2, &mut r.x3, &mut r.x4, &mut r.x5, &mut r.x6, &mut r.x7, &mut r.x8, &mut r.x9,
-            &mut r.x10, &mut r.x11, &mut r.x12, &mut r.x13, &mut r.x14, &mut r.x15, &mut r.x16, &mut r.x17, &mut r.x18,
-            &mut r.x19, &mut r.x20, &mut r.x21, &mut r.x22, &mut r.x23, &mut r.x24, &mut r.x25, &mut r.x26, &mut r.x27,
-            &mut r.x28, &mut r.x29, &mut r.x30,
+            &mut r.x0, &mut r.x1, &mut r.x2, &mut r.x3, &mut r.x4, &mut r.x5, &mut r.x6, &mut r.x7, &mut r.x8,
+            &mut r.x9, &mut r.x10, &mut r.x11, &mut r.x12, &mut r.x13, &mut r.x14, &mut r.x15, &mut r.x16, &mut r.x17,
+            &mut r.x18, &mut r.x19, &mut r.x20, &mut r.x21, &mut r.x22, &mut r.x23, &mut r.x24, &mut r.x25, &mut r.x26,
+            &mut r.x27, &mut r.x28, &mut r.x29, &mut r.x30,
         ];
         for (field, x) in fields.into_iter().zip(self.x) {
             *field = x as _;

@@ -230,7 +230,8 @@ fn strip(space: &mut Space, index: u32, unit: Unit) {
 pub fn start_service(priority: u8, function: extern "C" fn() -> !) {
     let mut sched = SCHED.lock();
     let index = sched.add_place();
-    let unit = equip(&mut SPACE.prepare().expect("memory to start"), index, Role::Service(priority)).expect("memory to start");
+    let unit =
+        equip(&mut SPACE.prepare().expect("memory to start"), index, Role::Service(priority)).expect("memory to start");
     sched.places[index as usize].unit = Some(unit);
     let record = renew_record(&mut sched, index, 0);
     let mut registers = sel4::empty_registers();

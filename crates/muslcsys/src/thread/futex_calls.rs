@@ -138,7 +138,8 @@ pub fn walk_robust_list(thread: &Thread) {
     }
     let word = size_of::<usize>();
     let read = |at: usize| uaccess::read::<usize>(at);
-    let (Ok(mut entry), Ok(offset), Ok(pending)) = (read(head), read(head.wrapping_add(word)), read(head.wrapping_add(2 * word)))
+    let (Ok(mut entry), Ok(offset), Ok(pending)) =
+        (read(head), read(head.wrapping_add(word)), read(head.wrapping_add(2 * word)))
     else {
         return;
     };

@@ -17,7 +17,8 @@ pub const USER_FRAME_OFFSET: usize = RECORD_OFFSET + 8;
 /// Where the mark of a pending signal is found, from the IPC buffer (entry.S).
 pub const SIGNALLED_OFFSET: usize = RECORD_OFFSET + core::mem::offset_of!(Thread, signalled);
 
-const _: () = assert!(core::mem::offset_of!(Thread, kernel_stack) == 0 && core::mem::offset_of!(Thread, user_frame) == 8);
+const _: () =
+    assert!(core::mem::offset_of!(Thread, kernel_stack) == 0 && core::mem::offset_of!(Thread, user_frame) == 8);
 const _: () = assert!(size_of::<libsel4_sys::seL4_IPCBuffer>() <= RECORD_OFFSET);
 const _: () = assert!(RECORD_OFFSET + size_of::<Thread>() <= OWN_WORD_OFFSET);
 /// Where in the page the word lies that stands for `__sel4_ipc_buffer` while the thread has no TLS of the program's.

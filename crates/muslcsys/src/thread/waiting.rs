@@ -89,7 +89,11 @@ mod model {
             let mut futexes = Futexes::new();
             futexes.grow(2);
             let thread = || (Waiting::new(), Bit::new());
-            Arc::new(Self { word: AtomicU32::new(0), sched: Lock::new(futexes, Bit::new()), threads: [thread(), thread()] })
+            Arc::new(Self {
+                word: AtomicU32::new(0),
+                sched: Lock::new(futexes, Bit::new()),
+                threads: [thread(), thread()],
+            })
         }
 
         /// FUTEX_WAIT: `None` if the word is not `expected`.

@@ -1,4 +1,4 @@
-//! The lock that protects `muslcsys`'s own state.
+//! The locks that protect `muslcsys`'s own state.
 //!
 //! A held lock is released after a bounded number of steps, and never kept across a wait, so waiting for one is short. Who
 //! has to wait does so on the lock's own notification object: a spinning thread of a higher priority would never let the
@@ -15,22 +15,25 @@
 //! A thread that holds a lock may take only locks further down this list (`docs/architecture.md` tells why):
 //!
 //! 1. `thread::SCHED`: threads, futex queues, timer queue, signals
-//! 2. `fs` locks: descriptors, console
+//! 2. `fs` locks: descriptors, files, pipes, terminal; most are a [`mutex::Mutex`], as there may be any number of them
 //! 3. `mm::SPACE`: address space, frames, capabilities
 //! 4. `program::SLOTS`: which untypeds the program has
 //! 5. `random::POOL`
 //! 6. `heap::HEAP`
 //! 7. the UART's own, for reports
+//! 8. the buckets of [`mutex`], which are taken where one of its locks is taken or let go, for a few steps
 //!
 //! User memory may be touched under 1 and 2, never under 3 or below: the fault thread takes 3.
+
+pub mod mutex;
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, Ordering};
 #[cfg(not(loom))]
 use core::sync::atomic::{AtomicU32, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, Ordering};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -157,10 +160,10 @@ impl<T, E: Event> Drop for Guard<'_, T, E> {
     }
 }
 
-#[cfg(target_vendor = "sel4")]
-pub use on_sel4::Notification;
 #[cfg(not(target_vendor = "sel4"))]
 pub use on_host::Notification;
+#[cfg(target_vendor = "sel4")]
+pub use on_sel4::Notification;
 
 #[cfg(target_vendor = "sel4")]
 mod on_sel4 {
@@ -205,21 +208,26 @@ mod on_sel4 {
 #[cfg(not(target_vendor = "sel4"))]
 mod on_host {
     use super::Event;
+    use std::sync::{Condvar, Mutex};
 
-    /// Host builds of the plain logic have one thread and so never wait.
-    pub struct Notification;
+    /// What a notification object is, for the host's threads: one bit, and a queue of waiters.
+    pub struct Notification(Mutex<bool>, Condvar);
 
     impl Notification {
-        /// As on seL4.
+        /// Not set.
         pub const fn none() -> Self {
-            Self
+            Self(Mutex::new(false), Condvar::new())
         }
     }
 
     impl Event for Notification {
-        fn signal(&self) {}
+        fn signal(&self) {
+            *self.0.lock().expect("nobody panics in here") = true;
+            self.1.notify_one();
+        }
         fn wait(&self) {
-            unreachable!("the host's plain logic runs in one thread");
+            let bit = self.0.lock().expect("nobody panics in here");
+            *self.1.wait_while(bit, |bit| !*bit).expect("nobody panics in here") = false;
         }
     }
 }
