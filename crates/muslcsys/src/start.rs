@@ -58,7 +58,8 @@ pub fn name() -> &'static CStr {
     unsafe { CStr::from_ptr(name) }
 }
 
-fn program_headers() -> &'static [elf::Elf_Phdr] {
+/// The image's program headers.
+pub fn program_headers() -> &'static [elf::Elf_Phdr] {
     // SAFETY: the linker loads header and program headers; they are read-only and stay.
     unsafe {
         let header = &__ehdr_start;
@@ -127,6 +128,27 @@ fn arm_locks(cspace: &mut CSpace, permanent: &mut Permanent) {
 extern "C" fn muslcsys_start(bootinfo: *const seL4_BootInfo) -> usize {
     // SAFETY: the kernel passes BootInfo's address, and nobody writes to it; it is packed, so it is copied.
     let info = unsafe { bootinfo.read_unaligned() };
+    arch::open_calls();
+    let slots = info.empty.start as usize..info.empty.end as usize;
+    let (initial, parameters) = take_over(bootinfo, &Kept { slots, untypeds: &[], console: false });
+    let asked = program_headers().iter().find(|p| p.p_type == elf::PT_GNU_STACK).map_or(0, |p| p.p_memsz);
+    initial_stack(initial, parameters, if asked == 0 { MAIN_STACK } else { asked })
+}
+
+/// What of BootInfo's somebody else keeps who has started the task (`hosted`).
+pub struct Kept<'a> {
+    /// The empty slots of the initial CNode that are left.
+    pub slots: Range<usize>,
+    /// Capability pointers of the untypeds that are kept, of memory and of devices.
+    pub untypeds: &'a [usize],
+    /// The console's device and interrupt are kept.
+    pub console: bool,
+}
+
+/// Takes over what BootInfo lists and nobody keeps: from here on the calling thread is the program's initial one.
+pub fn take_over(bootinfo: *const seL4_BootInfo, kept: &Kept<'_>) -> (&'static Thread, Option<Params<'static>>) {
+    // SAFETY: the kernel passes BootInfo's address, and nobody writes to it; it is packed, so it is copied.
+    let info = unsafe { bootinfo.read_unaligned() };
     BOOTINFO.store(bootinfo as usize, Ordering::Relaxed);
     let ipc_buffer = info.ipcBuffer as usize;
     arch::set_boot_ipc_buffer(ipc_buffer);
@@ -140,9 +162,9 @@ extern "C" fn muslcsys_start(bootinfo: *const seL4_BootInfo) -> usize {
     }
     platform::set_emulated(parameters.is_some_and(|p| p.is_qemu()));
 
-    let (objects, mut permanent, devices) = take_over_memory(&info);
+    let (objects, mut permanent, devices) = take_over_memory(&info, kept);
     let mut space = Space::new(objects, devices);
-    fs::console::start(uart::Uart::start(&mut space));
+    fs::console::start(if kept.console { None } else { uart::Uart::start(&mut space) });
     fs::start();
     arm_locks(space.objects.cspace(), &mut permanent);
     let endpoint = permanent.make(space.objects.cspace(), object::ENDPOINT, 0);
@@ -156,20 +178,20 @@ extern "C" fn muslcsys_start(bootinfo: *const seL4_BootInfo) -> usize {
     // The fault thread answers from here on, so registers that EL0 may be denied can be tried.
     let force_ttc = parameters.is_some_and(|p| p.env().any(|v| v == c"SEL4STD_TIMER=ttc"));
     let timer_irq = timer::start(&mut SPACE.lock(), force_ttc).expect("a timer for user level");
-    interrupts::start(&mut SPACE.lock(), timer_irq);
+    interrupts::start(&mut SPACE.lock(), timer_irq, !kept.console);
     clone::start_service(SERVICE_PRIORITY - 1, interrupts::serve);
 
     let seed = parameters.map_or(&[0; 32], |p| p.seed());
     // SAFETY: BootInfo is a frame that the kernel mapped.
     random::start(seed, seconds, unsafe { core::slice::from_raw_parts(bootinfo.cast(), PAGE) });
-    initial_stack(initial, parameters)
+    (initial, parameters)
 }
 
-/// Gathers what BootInfo lists.
-fn take_over_memory(info: &seL4_BootInfo) -> (Objects, Permanent, Vec<(usize, CPtr)>) {
+/// Gathers what BootInfo lists and nobody keeps.
+fn take_over_memory(info: &seL4_BootInfo, kept: &Kept<'_>) -> (Objects, Permanent, Vec<(usize, CPtr)>) {
     let untypeds = info.untyped;
     let (mut ram, mut devices) = (Vec::new(), Vec::new());
-    for slot in untypeds.start..untypeds.end {
+    for slot in (untypeds.start..untypeds.end).filter(|&slot| !kept.untypeds.contains(&(slot as usize))) {
         let description = info.untypedList[(slot - untypeds.start) as usize];
         let cap = CPtr(slot as usize);
         match description.isDevice {
@@ -177,8 +199,7 @@ fn take_over_memory(info: &seL4_BootInfo) -> (Objects, Permanent, Vec<(usize, CP
             _ => devices.push((description.paddr as usize, cap)),
         }
     }
-    let empty = info.empty;
-    let cspace = CSpace::initial(empty.start as usize..empty.end as usize);
+    let cspace = CSpace::initial(kept.slots.clone());
     let (objects, permanent) = Objects::new(cspace, info.initThreadCNodeSizeBits as usize, ram);
     (objects, permanent, devices)
 }
@@ -216,12 +237,11 @@ impl StackWriter {
     }
 }
 
-/// Lays out argc, argv, envp and auxv as Linux does (System V ABI, AArch64); gives the stack pointer.
-fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>) -> usize {
+/// Lays out argc, argv, envp and auxv as Linux does (System V ABI, AArch64), at the top of a new stack of `size` bytes besides;
+/// gives the stack pointer.
+pub fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>, size: usize) -> usize {
     let strings =
         parameters.map_or(0, |p| p.args().chain(p.env()).map(|s| s.to_bytes_with_nul().len() + 16).sum::<usize>());
-    let asked = program_headers().iter().find(|p| p.p_type == elf::PT_GNU_STACK).map_or(0, |p| p.p_memsz);
-    let size = if asked == 0 { MAIN_STACK } else { asked };
     let size = (size + strings).next_multiple_of(PAGE);
     let attributes = Attributes::READ | Attributes::WRITE | Attributes::CHARGED | Attributes::SMALL_PAGES;
     let top = {

@@ -33,6 +33,7 @@ unsafe extern "C" {
     fn muslcsys_resume_trap();
     fn __cp_end();
     static mut boot_tls_word: usize;
+    static mut __sysinfo: usize;
 }
 
 /// Where a thread of the program starts.
@@ -97,6 +98,12 @@ pub fn enter(number: usize, a: usize, b: usize) -> isize {
 /// What muslc's `__sysinfo` points to.
 pub fn entry() -> usize {
     muslcsys_entry as *const () as usize
+}
+
+/// Has muslc's calls come here from now on.
+pub fn open_calls() {
+    // SAFETY: start-up alone runs.
+    unsafe { (&raw mut __sysinfo).write_volatile(entry()) };
 }
 
 /// Says where the initial thread's IPC buffer lies: the word that `__sel4_ipc_buffer` stands for until muslc has set up TLS, and

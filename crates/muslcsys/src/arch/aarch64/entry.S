@@ -172,12 +172,19 @@ muslcsys_resume:
 muslcsys_resume_trap:
     udf     #0
 
-// musl's own variable, which every system call jumps through. From the first instruction on it is set; muslc sets it again from
-// the auxiliary vector.
+// musl's own variable, which every system call jumps through. Until start-up has set it, where another runtime started the task,
+// a call answers -ENOSYS: there is no kernel stack yet. muslc sets it again from the auxiliary vector.
     .section .data.__sysinfo, "aw"
     .balign 8
     .global __sysinfo
     .type __sysinfo, %object
     .size __sysinfo, 8
 __sysinfo:
-    .xword  muslcsys_entry
+    .xword  muslcsys_not_yet
+
+    .section .text.muslcsys_not_yet, "ax"
+    .type muslcsys_not_yet, %function
+muslcsys_not_yet:
+    mov     x0, #-38                    // ENOSYS
+    ret
+    .size muslcsys_not_yet, . - muslcsys_not_yet

@@ -18,7 +18,9 @@ __clone:
     mov     x4, x5                      // tls
     mov     x5, x6                      // ctid
     mov     x0, #220                    // clone
-    b       muslcsys_entry
+    adrp    x9, __sysinfo
+    ldr     x9, [x9, :lo12:__sysinfo]
+    br      x9
     .size __clone, . - __clone
 
 // Where a new thread starts, on its kernel stack: x0 = its IPC buffer, x1 = its thread pointer, x2 = its stack as __clone left it.
@@ -110,6 +112,9 @@ __syscall_cp_asm:
     .cfi_offset x29, -16
     .cfi_offset x30, -8
     mov     x29, sp
+    adrp    x9, boot_tls_word
+    ldr     x9, [x9, :lo12:boot_tls_word]
+    cbz     x9, 1f                      // before sel4_std_init: whoever stands behind __sysinfo then
 __cp_begin:
     ldr     w0, [x0]
     cbnz    w0, __cp_cancel
@@ -127,6 +132,17 @@ __cp_end:
 __cp_cancel:
     ldp     x29, x30, [sp], #16
     b       __cancel
+1:  mov     x0, x1
+    mov     x1, x2
+    mov     x2, x3
+    mov     x3, x4
+    mov     x4, x5
+    mov     x5, x6
+    mov     x6, x7
+    adrp    x9, __sysinfo
+    ldr     x9, [x9, :lo12:__sysinfo]
+    ldp     x29, x30, [sp], #16
+    br      x9
     .cfi_endproc
     .size __syscall_cp_asm, . - __syscall_cp_asm
 

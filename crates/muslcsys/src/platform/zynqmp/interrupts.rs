@@ -18,12 +18,13 @@ static NOTIFICATION: AtomicUsize = AtomicUsize::new(0);
 static TIMER_HANDLER: AtomicUsize = AtomicUsize::new(0);
 static CONSOLE_HANDLER: AtomicUsize = AtomicUsize::new(0);
 
-/// Binds the interrupts to a notification; start-up calls this before it starts [`serve`].
-pub fn start(space: &mut Space, timer_irq: usize) {
+/// Binds the interrupts, the console's if asked, to a notification; start-up calls this before it starts [`serve`].
+pub fn start(space: &mut Space, timer_irq: usize, console: bool) {
     let unit = space.objects.take(Kind::Thread).expect("memory to start");
     let notification = cspace::unit_second(unit);
     NOTIFICATION.store(notification.0, Ordering::Relaxed);
-    for (irq, badge, handler) in [(timer_irq, TIMER, &TIMER_HANDLER), (uart::IRQ, CONSOLE, &CONSOLE_HANDLER)] {
+    let served = [(timer_irq, TIMER, &TIMER_HANDLER), (uart::IRQ, CONSOLE, &CONSOLE_HANDLER)];
+    for (irq, badge, handler) in served.into_iter().take(if console { 2 } else { 1 }) {
         let cspace = space.objects.cspace();
         let (badged, slot) = (cspace.initial_slot(), cspace.initial_slot());
         sel4::mint_badge(cspace.path(badged), cspace.path(notification), badge).expect("a badge for an interrupt");
