@@ -20,7 +20,7 @@
 //! | [`thread`] | clone, exit, futex, identity, scheduling |
 //! | [`signal`] | what is done with signals |
 //! | [`time`] | clocks, sleeping, the deadline queue |
-//! | [`fs`] | descriptors and the console |
+//! | [`fs`] | descriptors, files, the console |
 //! | [`random`] | getrandom |
 //! | [`fault`] | the thread that answers faults |
 //! | [`platform`] | everything that knows a register address |
@@ -38,6 +38,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod errno;
+pub mod fs;
 #[cfg(target_vendor = "sel4")]
 pub mod heap;
 pub mod mm;
@@ -51,8 +52,6 @@ pub mod time;
 pub mod arch;
 #[cfg(target_vendor = "sel4")]
 pub mod fault;
-#[cfg(target_vendor = "sel4")]
-pub mod fs;
 #[cfg(target_vendor = "sel4")]
 pub mod platform;
 #[cfg(target_vendor = "sel4")]

@@ -113,7 +113,7 @@ fn arm_locks(cspace: &mut CSpace, permanent: &mut Permanent) {
         SPACE.event(),
         HEAP.event(),
         random::POOL.event(),
-        fs::TABLE.event(),
+        fs::descriptors::TABLE.event(),
         fs::console::CONSOLE.event(),
         uart::event(),
         crate::program::SLOTS.event(),

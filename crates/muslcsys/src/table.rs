@@ -66,25 +66,25 @@ macro_rules! table {
 }
 
 table! {
-    17 getcwd Partly fs::calls::getcwd, "always /";
-    23 dup Works fs::calls::dup, "";
-    24 dup3 Works fs::calls::dup3, "";
-    25 fcntl Partly fs::calls::fcntl, "descriptor and status flags, the latter of each descriptor by itself";
-    29 ioctl Partly fs::calls::ioctl, "TIOCGWINSZ, FIONREAD";
-    48 faccessat Partly fs::calls::no_such_file, "there are no files: ENOENT";
-    56 openat Partly fs::calls::no_such_file, "there are no files: ENOENT";
-    57 close Works fs::calls::close, "";
-    62 lseek Partly fs::calls::no_position, "the console has no position";
-    63 read Partly fs::calls::read, "console";
-    64 write Partly fs::calls::write, "console";
-    65 readv Partly fs::calls::readv, "console";
-    66 writev Partly fs::calls::writev, "console";
-    67 pread64 Partly fs::calls::no_position, "the console has no position";
-    68 pwrite64 Partly fs::calls::no_position, "the console has no position";
-    73 ppoll Partly fs::calls::ppoll, "console; the signal mask is not exchanged";
-    78 readlinkat Partly fs::calls::readlinkat, "/proc/self/exe; there are no files: ENOENT";
-    79 newfstatat Partly fs::calls::newfstatat, "descriptors by AT_EMPTY_PATH";
-    80 fstat Partly fs::calls::fstat, "console";
+    17 getcwd Partly fs::calls::names::getcwd, "always /";
+    23 dup Works fs::calls::descriptors::dup, "";
+    24 dup3 Works fs::calls::descriptors::dup3, "";
+    25 fcntl Partly fs::calls::descriptors::fcntl, "descriptor and status flags, duplicates";
+    29 ioctl Partly fs::calls::descriptors::ioctl, "TIOCGWINSZ, FIONREAD";
+    48 faccessat Partly fs::calls::names::no_such_file, "there are no files: ENOENT";
+    56 openat Partly fs::calls::names::no_such_file, "there are no files: ENOENT";
+    57 close Works fs::calls::descriptors::close, "";
+    62 lseek Partly fs::calls::transfer::lseek, "the console has no position";
+    63 read Partly fs::calls::transfer::read, "console";
+    64 write Partly fs::calls::transfer::write, "console";
+    65 readv Partly fs::calls::transfer::readv, "console";
+    66 writev Partly fs::calls::transfer::writev, "console";
+    67 pread64 Partly fs::calls::transfer::pread, "the console has no position";
+    68 pwrite64 Partly fs::calls::transfer::pwrite, "the console has no position";
+    73 ppoll Partly fs::poll::ppoll, "console; the signal mask is not exchanged";
+    78 readlinkat Partly fs::calls::names::readlinkat, "/proc/self/exe; there are no files: ENOENT";
+    79 newfstatat Partly fs::calls::attributes::newfstatat, "descriptors by AT_EMPTY_PATH";
+    80 fstat Partly fs::calls::attributes::fstat, "console";
     93 exit Works thread::exit::exit, "";
     94 exit_group Works thread::exit::exit_group, "";
     96 set_tid_address Works thread::identity::set_tid_address, "";
@@ -141,8 +141,8 @@ table! {
     233 madvise Partly mm::calls::madvise, "advice about processes is accepted and has nothing to act on";
     261 prlimit64 Partly thread::identity::prlimit64, "limits are told, not changed";
     278 getrandom Works random::getrandom, "";
-    291 statx Partly fs::calls::no_such_file, "there are no files: ENOENT";
-    439 faccessat2 Partly fs::calls::no_such_file, "there are no files: ENOENT";
+    291 statx Partly fs::calls::names::no_such_file, "there are no files: ENOENT";
+    439 faccessat2 Partly fs::calls::names::no_such_file, "there are no files: ENOENT";
 }
 
 #[cfg(target_vendor = "sel4")]

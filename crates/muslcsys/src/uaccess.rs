@@ -68,6 +68,26 @@ pub fn copy_out(to: usize, from: &[u8]) -> Result<(), Errno> {
     done(unsafe { uaccess_copy(to as *mut u8, from.as_ptr(), from.len()) })
 }
 
+/// Copies `bytes` bytes from `from` to the program's memory.
+///
+/// # Safety
+/// They can be read at `from`.
+pub unsafe fn copy_out_from(to: usize, from: *const u8, bytes: usize) -> Result<(), Errno> {
+    check(to, bytes)?;
+    // SAFETY: the caller promises `from`; a fault at `to`, which the program named, ends in an error.
+    done(unsafe { uaccess_copy(to as *mut u8, from, bytes) })
+}
+
+/// Copies `bytes` bytes of the program's to `to`.
+///
+/// # Safety
+/// They can be written at `to`.
+pub unsafe fn copy_in_to(to: *mut u8, from: usize, bytes: usize) -> Result<(), Errno> {
+    check(from, bytes)?;
+    // SAFETY: the caller promises `to`; a fault at `from` ends in an error.
+    done(unsafe { uaccess_copy(to, from as *const u8, bytes) })
+}
+
 /// Makes sure that memory of the program's can be written, without changing it: on each page a word is replaced by itself.
 pub fn probe_write(at: usize, bytes: usize) -> Result<(), Errno> {
     check(at, bytes)?;

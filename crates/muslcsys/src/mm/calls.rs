@@ -53,7 +53,7 @@ pub fn mmap(_: &Thread, [address, length, prot, flags, fd, _]: [usize; 6]) -> Sy
     }
     let mut attributes = attributes(prot)?;
     if flags & linux::MAP_ANONYMOUS == 0 {
-        return Err(crate::fs::descriptor_exists(fd as i32).map_or(Errno::EBADF, |()| Errno::ENODEV));
+        return Err(crate::fs::descriptors::get(fd).err().unwrap_or(Errno::ENODEV));
     }
     if attributes.is_empty() || flags & (linux::MAP_STACK | linux::MAP_GROWSDOWN) != 0 {
         attributes |= Attributes::SMALL_PAGES;

@@ -194,7 +194,7 @@ pub fn prlimit64(_: &Thread, [pid, resource, new, old, ..]: [usize; 6]) -> SysRe
         return Err(Errno::ESRCH);
     }
     let limit = match resource as u32 {
-        linux::RLIMIT_NOFILE => [crate::fs::DESCRIPTORS as u64; 2],
+        linux::RLIMIT_NOFILE => [crate::fs::descriptors::DESCRIPTORS as u64; 2],
         linux::RLIMIT_STACK => [crate::start::MAIN_STACK as u64, u64::MAX],
         linux::RLIMIT_CORE => [0; 2],
         0..=15 => [u64::MAX; 2],

@@ -26,3 +26,7 @@ pub mod sched;
 pub use record::{KSTACK_OFFSET, RECORD_OFFSET, SIGNALLED_OFFSET, Thread, USER_FRAME_OFFSET, record_at};
 #[cfg(target_vendor = "sel4")]
 pub use waiting::Wake;
+
+/// On the host: who makes a call. It has no record there, since nothing that the host runs waits by it.
+#[cfg(not(target_vendor = "sel4"))]
+pub struct Thread;

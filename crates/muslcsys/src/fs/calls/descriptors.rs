@@ -1,0 +1,49 @@
+//! The calls on descriptors themselves.
+
+use crate::errno::{Errno, SysResult};
+use crate::fs::descriptors::{self, get};
+use crate::thread::Thread;
+use linux_raw_sys::general as linux;
+
+/// close(2): `[fd]`. Errors: EBADF.
+pub fn close(_: &Thread, [fd, ..]: [usize; 6]) -> SysResult {
+    // Dropped here, without the table's lock.
+    descriptors::close(fd).map(|_| 0)
+}
+
+/// dup(2): `[fd]`. Errors: EBADF, EMFILE.
+pub fn dup(_: &Thread, [fd, ..]: [usize; 6]) -> SysResult {
+    descriptors::install(get(fd)?, false)
+}
+
+/// dup3(2): `[old, new, flags]`. Errors: EBADF, EINVAL.
+pub fn dup3(_: &Thread, [old, new, flags, ..]: [usize; 6]) -> SysResult {
+    if flags as u32 & !linux::O_CLOEXEC != 0 || old as u32 == new as u32 {
+        return Err(Errno::EINVAL);
+    }
+    let before = descriptors::replace(old, new, flags as u32 & linux::O_CLOEXEC != 0)?;
+    drop(before);
+    Ok(new as u32 as usize)
+}
+
+/// fcntl(2): `[fd, command, argument]`: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL. Errors: EBADF, EINVAL, EMFILE.
+pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {
+    let file = get(fd)?;
+    match command as u32 {
+        linux::F_DUPFD => descriptors::install_from(file, false, argument as u32 as usize),
+        linux::F_DUPFD_CLOEXEC => descriptors::install_from(file, true, argument as u32 as usize),
+        linux::F_GETFD => descriptors::close_on_exec(fd).map(usize::from),
+        linux::F_SETFD => descriptors::set_close_on_exec(fd, argument as u32 & linux::FD_CLOEXEC != 0).map(|()| 0),
+        linux::F_GETFL => Ok(file.status().get() as usize),
+        linux::F_SETFL => {
+            file.status().set(argument as u32);
+            Ok(0)
+        }
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// ioctl(2): `[fd, request, argument]`. Errors: EBADF, ENOTTY, EFAULT and what the file has.
+pub fn ioctl(thread: &Thread, [fd, request, argument, ..]: [usize; 6]) -> SysResult {
+    get(fd)?.ioctl(thread, request as u32, argument)
+}

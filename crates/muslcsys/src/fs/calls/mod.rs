@@ -1,0 +1,6 @@
+//! The calls on files, by subject.
+
+pub mod attributes;
+pub mod descriptors;
+pub mod names;
+pub mod transfer;
