@@ -3,6 +3,7 @@
 use super::buffers::{Sink, Source};
 use super::file::File;
 use crate::errno::{Errno, SysResult};
+use crate::mm::pages::FilePage;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
@@ -304,5 +305,12 @@ pub trait Node: Any + Send + Sync {
     /// Makes it so long: what is cut off is gone, what is added reads as zeros. Errors: EINVAL, EISDIR, EFBIG, EROFS.
     fn set_size(&self, _size: u64) -> Result<(), Errno> {
         Err(Errno::EINVAL)
+    }
+
+    /// One more reference to the page that holds its bytes from `index` times the size of a page on, for a shared mapping (mmap(2)); a hole
+    /// gets a page. Behind the end of the file there is none, and what the last page holds there is zero. Errors: ENODEV for what cannot be
+    /// mapped, ENXIO behind the end, ENOSPC.
+    fn page(&self, _index: u64) -> Result<FilePage, Errno> {
+        Err(Errno::ENODEV)
     }
 }
