@@ -25,8 +25,8 @@
 //! | [`fault`] | the thread that answers faults |
 //! | [`platform`] | everything that knows a register address |
 //!
-//! The modules with plain logic (`mm::areas`, `object::pool`, `thread::futex`, `thread::waiting`, `time::deadlines`, `sync`) know no kernel
-//! and are tested on the host; `sync` and `thread::waiting` are model-checked with loom (`RUSTFLAGS="--cfg loom" cargo test --release`).
+//! The modules with plain logic (`mm::areas`, `object::pool`, `thread::futex`, `thread::waiting`, `time::deadlines`, `sync`, `fs::wait_queue`) know no kernel
+//! and are tested on the host; `sync`, `fs::wait_queue` and `thread::waiting` are model-checked with loom (`RUSTFLAGS="--cfg loom" cargo test --release`).
 //! The others exist only for targets of vendor `sel4`.
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(target_vendor = "sel4", feature(macro_metavar_expr_concat))]

@@ -6,13 +6,17 @@
 //! | [`file`] | an open file description: position, flags; what descriptors refer to |
 //! | [`node`] | what a name leads to, in any file system |
 //! | [`buffers`] | where bytes come from and go to |
+//! | [`wait_queue`] | who waits for a file to become ready |
 //! | `console` | the console's bytes, to and from the UART |
 //! | `calls` | the calls themselves |
 
 pub mod buffers;
+// loom's atomics are not `const`, and the table is a static.
+#[cfg(not(loom))]
 pub mod descriptors;
 pub mod file;
 pub mod node;
+pub mod wait_queue;
 
 #[cfg(target_vendor = "sel4")]
 pub mod calls;

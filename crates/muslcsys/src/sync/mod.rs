@@ -244,11 +244,11 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(loom)]
 pub mod model {
-    //! What the models need: a notification; and the lock's own model.
+    //! What stands for a notification under loom; and the lock's own model.
     use super::*;
-    use loom::sync::{Arc, Condvar, Mutex};
+    use loom::sync::{Condvar, Mutex};
 
     /// A notification object as the kernel defines it: one bit, and a queue of waiters.
     pub struct Bit(Mutex<bool>, Condvar);
@@ -289,8 +289,8 @@ pub mod model {
     #[test]
     fn one_at_a_time_and_no_wake_is_lost() {
         check(|| {
-            let lock = Arc::new(RawLock::new(Bit::new()));
-            let inside = Arc::new(loom::sync::atomic::AtomicU32::new(0));
+            let lock = loom::sync::Arc::new(RawLock::new(Bit::new()));
+            let inside = loom::sync::Arc::new(loom::sync::atomic::AtomicU32::new(0));
             let enter = |lock: &RawLock<Bit>, inside: &loom::sync::atomic::AtomicU32| {
                 lock.lock();
                 assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);

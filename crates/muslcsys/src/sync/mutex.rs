@@ -227,6 +227,7 @@ fn wake_one(address: usize) {
     bucket(address).lock().wake_one(address);
 }
 
+#[cfg(not(loom))]
 /// Which bucket: Fibonacci hashing of the address.
 fn bucket_of(address: usize) -> usize {
     const BITS: u32 = BUCKETS.trailing_zeros();
