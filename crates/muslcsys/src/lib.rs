@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`arch`] | the few lines of assembly: entry from the kernel, from muslc, into a new thread |
 //! | [`start`] | from BootInfo to muslc's `_start`: objects, threads of our own, stack with argv, envp, auxv |
+//! | [`hosted`] | from a task that another runtime started to muslc's threads and calls |
 //! | [`table`] | number to function: the one list of what exists |
 //! | [`object`] | memory and capabilities: who owns what |
 //! | [`mm`] | the address space: mmap and its kin, page faults |
@@ -39,6 +40,8 @@ extern crate std;
 
 pub mod errno;
 pub mod fs;
+#[cfg(any(test, target_vendor = "sel4"))]
+pub mod hosted;
 #[cfg(target_vendor = "sel4")]
 pub mod heap;
 pub mod mm;

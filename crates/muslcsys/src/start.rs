@@ -130,7 +130,7 @@ extern "C" fn muslcsys_start(bootinfo: *const seL4_BootInfo) -> usize {
     let info = unsafe { bootinfo.read_unaligned() };
     arch::open_calls();
     let slots = info.empty.start as usize..info.empty.end as usize;
-    let (initial, parameters) = take_over(bootinfo, &Kept { slots, untypeds: &[], console: false });
+    let (initial, parameters) = take_over(bootinfo, &info, &Kept { slots, untypeds: &[], console: false });
     let asked = program_headers().iter().find(|p| p.p_type == elf::PT_GNU_STACK).map_or(0, |p| p.p_memsz);
     initial_stack(initial, parameters, if asked == 0 { MAIN_STACK } else { asked })
 }
@@ -145,10 +145,13 @@ pub struct Kept<'a> {
     pub console: bool,
 }
 
-/// Takes over what BootInfo lists and nobody keeps: from here on the calling thread is the program's initial one.
-pub fn take_over(bootinfo: *const seL4_BootInfo, kept: &Kept<'_>) -> (&'static Thread, Option<Params<'static>>) {
-    // SAFETY: the kernel passes BootInfo's address, and nobody writes to it; it is packed, so it is copied.
-    let info = unsafe { bootinfo.read_unaligned() };
+/// Takes over what BootInfo lists and nobody keeps: from here on the calling thread is the program's initial one. `info` is a copy
+/// of `bootinfo`.
+pub fn take_over(
+    bootinfo: *const seL4_BootInfo,
+    info: &seL4_BootInfo,
+    kept: &Kept<'_>,
+) -> (&'static Thread, Option<Params<'static>>) {
     BOOTINFO.store(bootinfo as usize, Ordering::Relaxed);
     let ipc_buffer = info.ipcBuffer as usize;
     arch::set_boot_ipc_buffer(ipc_buffer);
@@ -162,7 +165,7 @@ pub fn take_over(bootinfo: *const seL4_BootInfo, kept: &Kept<'_>) -> (&'static T
     }
     platform::set_emulated(parameters.is_some_and(|p| p.is_qemu()));
 
-    let (objects, mut permanent, devices) = take_over_memory(&info, kept);
+    let (objects, mut permanent, devices) = take_over_memory(info, kept);
     let mut space = Space::new(objects, devices);
     fs::console::start(if kept.console { None } else { uart::Uart::start(&mut space) });
     fs::start();

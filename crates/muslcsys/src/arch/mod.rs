@@ -34,6 +34,9 @@ unsafe extern "C" {
     fn __cp_end();
     static mut boot_tls_word: usize;
     static mut __sysinfo: usize;
+    fn muslcsys_on_boot_stack(argument: *mut u8, function: extern "C" fn(*mut u8) -> isize) -> isize;
+    static muslcsys_stack_guard: usize;
+    static muslcsys_set_pre_exit: usize;
 }
 
 /// Where a thread of the program starts.
@@ -98,6 +101,42 @@ pub fn enter(number: usize, a: usize, b: usize) -> isize {
 /// What muslc's `__sysinfo` points to.
 pub fn entry() -> usize {
     muslcsys_entry as *const () as usize
+}
+
+/// Calls a function on the boot stack.
+///
+/// # Safety
+/// Nobody must use that stack, and the function must take this argument.
+pub unsafe fn on_boot_stack(argument: *mut u8, function: extern "C" fn(*mut u8) -> isize) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { muslcsys_on_boot_stack(argument, function) }
+}
+
+/// The word that stands for `__sel4_ipc_buffer` until muslc has set up TLS.
+pub fn boot_word() -> usize {
+    &raw const boot_tls_word as usize
+}
+
+/// The calling thread's thread pointer.
+pub fn thread_pointer() -> usize {
+    let pointer;
+    // SAFETY: reads a register.
+    unsafe { asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, nomem, preserves_flags)) };
+    pointer
+}
+
+/// muslc's canary, if the program has one.
+pub fn stack_guard() -> Option<*mut usize> {
+    // SAFETY: a word that the linker fills.
+    let at = unsafe { muslcsys_stack_guard };
+    (at != 0).then_some(at as *mut usize)
+}
+
+/// sel4runtime's function of this name, if the program has it.
+pub fn set_pre_exit() -> Option<usize> {
+    // SAFETY: a word that the linker fills.
+    let at = unsafe { muslcsys_set_pre_exit };
+    (at != 0).then_some(at)
 }
 
 /// Has muslc's calls come here from now on.

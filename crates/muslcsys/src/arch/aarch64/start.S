@@ -25,9 +25,37 @@ _sel4_start:
     b       _start                      // crt1.o
     .size _sel4_start, . - _sel4_start
 
+// long muslcsys_on_boot_stack(void *argument, long (*function)(void *))
+    .section .text.muslcsys_on_boot_stack, "ax"
+    .global muslcsys_on_boot_stack
+    .type muslcsys_on_boot_stack, %function
+muslcsys_on_boot_stack:
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+    adrp    x9, boot_stack_top
+    add     x9, x9, :lo12:boot_stack_top
+    mov     sp, x9
+    blr     x1
+    mov     sp, x29
+    ldp     x29, x30, [sp], #16
+    ret
+    .size muslcsys_on_boot_stack, . - muslcsys_on_boot_stack
+
+// Addresses of what a program may have or not: 0 if not.
+    .section .rodata.muslcsys_optional, "a"
+    .balign 8
+    .weak   __stack_chk_guard
+    .global muslcsys_stack_guard
+muslcsys_stack_guard:
+    .xword  __stack_chk_guard
+    .weak   sel4runtime_set_pre_exit
+    .global muslcsys_set_pre_exit
+muslcsys_set_pre_exit:
+    .xword  sel4runtime_set_pre_exit
+
     .section .bss.boot_stack, "aw", %nobits
     .balign 16
-    .skip   32768
+    .skip   65536                       // about half of it is used, by copies of BootInfo and of the tables that start-up fills
 boot_stack_top:
     .section .data.boot_tls_word, "aw"
     .balign 16
