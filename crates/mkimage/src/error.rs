@@ -36,8 +36,24 @@ pub enum Problem {
     Placement(PlacementError),
     /// An argument or environment string is refused.
     Params(ParamsError),
-    /// The archive is no CPIO archive in newc format.
-    NotArchive,
+    /// The archive is no whole CPIO archive in newc format.
+    NotArchive {
+        /// Where the member that is wrong begins, in bytes.
+        offset: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What should be a folder of files is none.
+    NotFolder,
+    /// Something in a folder of files has no place in an archive; the text says why.
+    NotMember(&'static str),
+    /// Root task and files have more pages than the kernel can give to a root task.
+    TooManyPages {
+        /// Pages of 4 KiB that they have.
+        pages: u64,
+        /// Pages that there is room for.
+        room: u64,
+    },
     /// The device tree is no device tree blob.
     NotDtb,
     /// The output is one of the parts.
@@ -82,7 +98,15 @@ impl fmt::Display for Problem {
             Self::Window(error) => error.fmt(f),
             Self::Placement(error) => error.fmt(f),
             Self::Params(error) => error.fmt(f),
-            Self::NotArchive => write!(f, "not a whole CPIO archive in newc format"),
+            Self::NotArchive { offset, why } => {
+                write!(f, "not a whole CPIO archive in newc format: at offset {offset}: {why}")
+            }
+            Self::NotFolder => write!(f, "is not a folder"),
+            Self::NotMember(why) => write!(f, "cannot be in an archive: {why}"),
+            Self::TooManyPages { pages, room } => write!(
+                f,
+                "root task and files have {pages} pages of 4 KiB, the kernel's root CNode has room for {room}"
+            ),
             Self::NotDtb => write!(f, "not a whole device tree blob"),
             Self::OutputIsInput => write!(f, "is both a part of the image and its output"),
             Self::NoSeed(error) => write!(f, "no random seed: {error}"),
@@ -123,8 +147,14 @@ impl Problem {
             },
             Self::Placement(PlacementError::NoRoom { .. }) => "make the root task smaller",
             Self::Placement(_) => "build the loader with another LOADER_BASE",
+            Self::Params(ParamsError::NotMount) => "name another folder with --mount",
             Self::Params(_) => "correct the argument or environment string",
-            Self::NotArchive => "make it with cpio -o -H newc",
+            Self::NotArchive { .. } => "make it with cpio -o -H newc, or name a folder with --rom",
+            Self::NotFolder => "name the folder that holds the files",
+            Self::NotMember(_) => "remove or rename it",
+            Self::TooManyPages { .. } => {
+                "leave out files, or configure the kernel with a larger KernelRootCNodeSizeBits"
+            }
             Self::NotDtb => "compile it with dtc -O dtb",
             Self::OutputIsInput => "choose another output",
             Self::NoSeed(_) => "give one with --seed-hex",

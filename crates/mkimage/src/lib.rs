@@ -15,8 +15,9 @@
 mod error;
 mod output;
 mod pack;
+mod rom;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 pub use error::{Error, Problem};
@@ -31,6 +32,15 @@ pub enum Seed {
     Fixed([u8; 32]),
 }
 
+/// Where the program's files come from.
+#[derive(Clone, Debug)]
+enum Files {
+    /// An archive.
+    Archive(PathBuf),
+    /// A folder, which becomes one.
+    Folder(PathBuf),
+}
+
 /// What an image is made of.
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -38,7 +48,9 @@ pub struct Image {
     kernel: PathBuf,
     root_task: PathBuf,
     dtb: Option<PathBuf>,
-    archive: Option<PathBuf>,
+    files: Option<Files>,
+    mount: Option<OsString>,
+    deps: Option<PathBuf>,
     arg0: Option<OsString>,
     args: Vec<OsString>,
     env: Vec<OsString>,
@@ -56,7 +68,9 @@ impl Image {
             kernel: kernel.into(),
             root_task: root_task.into(),
             dtb: None,
-            archive: None,
+            files: None,
+            mount: None,
+            deps: None,
             arg0: None,
             args: Vec::new(),
             env: Vec::new(),
@@ -84,9 +98,29 @@ impl Image {
         self
     }
 
-    /// Gives the program a CPIO archive (newc format) of files.
+    /// Gives the program the files of a CPIO archive (newc format). Of this and [`rom`](Self::rom) the last one counts.
     pub fn archive(&mut self, file: impl Into<PathBuf>) -> &mut Self {
-        self.archive = Some(file.into());
+        self.files = Some(Files::Archive(file.into()));
+        self
+    }
+
+    /// Gives the program the files of a folder of this machine: all that is in it, with modes, links and empty folders. The
+    /// same folder gives the same bytes everywhere: all times are `SOURCE_DATE_EPOCH` of the environment, or 0.
+    pub fn rom(&mut self, folder: impl Into<PathBuf>) -> &mut Self {
+        self.files = Some(Files::Folder(folder.into()));
+        self
+    }
+
+    /// The folder that the program finds its files in: absolute, by default `/rom`.
+    pub fn mount(&mut self, folder: impl Into<OsString>) -> &mut Self {
+        self.mount = Some(folder.into());
+        self
+    }
+
+    /// Has [`write`](Self::write) also write `file`, in which make and ninja find what the image depends on below the folder
+    /// of [`rom`](Self::rom).
+    pub fn deps(&mut self, file: impl Into<PathBuf>) -> &mut Self {
+        self.deps = Some(file.into());
         self
     }
 
@@ -120,24 +154,34 @@ impl Image {
     /// # Errors
     /// The first [`Error`] met.
     pub fn pack(&self) -> Result<Vec<u8>, Error> {
-        pack::pack(self)
+        pack::pack(self, |pieces, _| Ok(pieces.concat()))
     }
 
     /// Packs the image into the file `output`, which is there whole or not at all: after an error there is no `output`,
-    /// not even one that was there before.
+    /// not even one that was there before. The program's files are in memory once meanwhile.
     ///
     /// # Errors
     /// The first [`Error`] met. If `output` is one of the parts, it is left alone.
     pub fn write(&self, output: &Path) -> Result<(), Error> {
-        let parts =
-            [Some(&self.loader), Some(&self.kernel), Some(&self.root_task), self.dtb.as_ref(), self.archive.as_ref()];
+        let archive = self.files.as_ref().map(|(Files::Archive(path) | Files::Folder(path))| path);
+        let parts = [Some(&self.loader), Some(&self.kernel), Some(&self.root_task), self.dtb.as_ref(), archive];
         if parts.into_iter().flatten().any(|part| output::is_same_file(part, output)) {
             return Err(Error::new(output, Problem::OutputIsInput));
         }
-        let written = self.pack().and_then(|image| output::replace(output, &image));
+        let written = pack::pack(self, |pieces, sources| {
+            if let Some(deps) = &self.deps {
+                output::replace(deps, &[rom::dependencies(output, sources)])?;
+            }
+            output::replace(output, pieces)
+        });
         if written.is_err() {
             output::remove_stale(output);
         }
         written
+    }
+
+    /// The name that the program is told as its own.
+    fn name(&self) -> &OsStr {
+        self.arg0.as_deref().or(self.root_task.file_name()).unwrap_or_default()
     }
 }

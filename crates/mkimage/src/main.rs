@@ -32,8 +32,17 @@ struct Options {
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<OsString>,
     /// A CPIO archive (newc) of files that the program finds.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "rom")]
     archive: Option<PathBuf>,
+    /// A folder whose files the program finds, with modes, links and empty folders.
+    #[arg(long, value_name = "DIR")]
+    rom: Option<PathBuf>,
+    /// The folder that the program finds its files in [default: /rom].
+    #[arg(long, value_name = "FOLDER")]
+    mount: Option<OsString>,
+    /// Writes a file for make and ninja: what the image depends on in the folder of --rom.
+    #[arg(long, value_name = "FILE")]
+    deps: Option<PathBuf>,
     /// A device tree blob for the kernel.
     #[arg(long, value_name = "FILE")]
     dtb: Option<PathBuf>,
@@ -57,6 +66,9 @@ fn main() -> ExitCode {
     image.seed(options.seed_hex.map_or(Seed::Random, Seed::Fixed)).qemu(options.qemu).verbose(options.verbose);
     options.arg0.map(|name| image.arg0(name));
     options.archive.map(|file| image.archive(file));
+    options.rom.map(|folder| image.rom(folder));
+    options.mount.map(|folder| image.mount(folder));
+    options.deps.map(|file| image.deps(file));
     options.dtb.map(|file| image.dtb(file));
     for arg in options.args {
         image.arg(arg);

@@ -7,19 +7,19 @@ use std::path::Path;
 
 use crate::{Error, Problem};
 
-/// Replaces the file `output` by `bytes` in one step: they are written beside it first, then renamed. A device or pipe
+/// Replaces the file `output` by the `pieces` in one step: they are written beside it first, then renamed. A device or pipe
 /// is written to directly.
-pub fn replace(output: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub fn replace<T: AsRef<[u8]>>(output: &Path, pieces: &[T]) -> Result<(), Error> {
     let written = match fs::metadata(output) {
         Ok(metadata) if !metadata.is_file() => {
-            OpenOptions::new().write(true).open(output).and_then(|mut file| file.write_all(bytes))
+            OpenOptions::new().write(true).open(output).and_then(|mut file| write_all(&mut file, pieces))
         }
-        _ => write_beside(output, bytes),
+        _ => write_beside(output, pieces),
     };
     written.map_err(|error| Error::new(output, Problem::Write(error)))
 }
 
-fn write_beside(output: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_beside<T: AsRef<[u8]>>(output: &Path, pieces: &[T]) -> io::Result<()> {
     let folder = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -27,9 +27,13 @@ fn write_beside(output: &Path, bytes: &[u8]) -> io::Result<()> {
     // Read and write for everyone, less what the umask takes: as any build product.
     let mut file =
         tempfile::Builder::new().prefix(".mkimage").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    write_all(&mut file, pieces)?;
     file.persist(output).map_err(|error| error.error)?;
     Ok(())
+}
+
+fn write_all<T: AsRef<[u8]>>(file: &mut impl Write, pieces: &[T]) -> io::Result<()> {
+    pieces.iter().try_for_each(|piece| file.write_all(piece.as_ref()))
 }
 
 /// Removes an `output` that an earlier run left, so that nothing boots it as if it were new. Only files: `output` may

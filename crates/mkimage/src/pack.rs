@@ -1,11 +1,13 @@
 //! From files to the bytes of an image.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use loader::page_table::Window;
+use payload::PAGE;
 use payload::board;
 use payload::elf::{self, NewSegment, Program, READ, Rules, Segment};
 use payload::image::{self, Payload};
@@ -13,46 +15,73 @@ use payload::params;
 use payload::placement::{PAYLOAD_ALIGN, Parts, Placement, PlacementError};
 use payload::span::{Span, align_up};
 
-use crate::{Error, Image, Problem, Seed};
+use crate::{Error, Files, Image, Problem, Seed, rom};
 
-/// Checks all parts of `spec` and packs them.
-pub fn pack(spec: &Image) -> Result<Vec<u8>, Error> {
+/// Slots of the root CNode that are not for pages of the root task: the kernel's first capabilities and untypeds (CONFIG
+/// MAX_NUM_BOOTINFO_UNTYPED_CAPS is 327 at most), the page tables above the last level, and what muslcsys makes before it has
+/// CNodes of its own.
+const OTHER_SLOTS: u64 = 1024;
+/// Pages that one page table of the last level maps; each takes a slot.
+const PAGES_OF_TABLE: u64 = 512;
+
+/// Checks all parts of `spec`, packs them and gives the image's bytes to `done`, in pieces, with the files and folders that the
+/// program's files were read from.
+pub fn pack<T>(spec: &Image, done: impl FnOnce(&[Cow<'_, [u8]>], &[PathBuf]) -> Result<T, Error>) -> Result<T, Error> {
     let [loader, kernel, root_task] = [read(&spec.loader)?, read(&spec.kernel)?, read(&spec.root_task)?];
     let dtb = spec.dtb.as_deref().map(read_dtb).transpose()?.unwrap_or_default();
     let loader = check(&loader, &Rules::LOADER, &spec.loader, Problem::Loader)?;
     let kernel = check(&kernel, &Rules::KERNEL, &spec.kernel, Problem::Kernel)?;
     Window::of(&kernel).map_err(|error| Error::new(&spec.kernel, Problem::Window(error)))?;
     let root_task = check(&root_task, &Rules::ROOT_TASK, &spec.root_task, Problem::RootTask)?;
-    let params = params(spec)?;
-    let payload = image::build(&Payload {
+    let (params, sources) = params(spec)?;
+    let params = params.pieces();
+    let params: Vec<&[u8]> = params.iter().map(AsRef::as_ref).collect();
+    let params_len: usize = params.iter().map(|piece| piece.len()).sum();
+    let payload = Payload {
         flags: if spec.qemu { image::FLAG_QEMU } else { 0 } | if spec.verbose { image::FLAG_VERBOSE } else { 0 },
         kernel: &loadable(&kernel),
         root_task: &loadable(&root_task),
-        params: &params,
+        params: &[],
         dtb: &dtb,
-    });
+    };
+    let mut pieces = image::pieces(&payload, &params);
+    let len: usize = pieces.iter().map(|piece| piece.len()).sum();
     let no_room = |error| Error::new(&spec.kernel, Problem::Placement(error));
-    let place = place_behind(&loader, payload.len()).map_err(no_room)?;
+    let place = place_behind(&loader, len).map_err(no_room)?;
     let parts = Parts {
         kernel: kernel.phys(),
         loader: Span::between(loader.phys().start(), place.start()),
         payload: place,
         dtb_len: dtb.len() as u64,
-        root_task_len: root_task.pages().len() + params.len() as u64,
+        root_task_len: root_task.pages().len() + params_len as u64,
     };
     Placement::plan(&parts, &board::RAM).map_err(|error| match error {
         PlacementError::NoRoom { .. } => Error::new(&spec.root_task, Problem::Placement(error)),
         _ => no_room(error),
     })?;
+    enough_slots(spec, parts.root_task_len / PAGE)?;
     let mut segments: Vec<_> = loader.segments().map(|segment| as_new(&segment)).collect();
-    segments.push(NewSegment {
-        virt: place.start(),
-        phys: place.start(),
-        size: place.len(),
-        flags: READ,
-        data: &payload,
-    });
-    Ok(elf::write(loader.entry(), &segments))
+    segments.push(NewSegment { virt: place.start(), phys: place.start(), size: place.len(), flags: READ, data: &[] });
+    pieces.insert(0, elf::write_before(loader.entry(), &segments, len).into());
+    done(&pieces, &sources)
+}
+
+/// Whether the kernel's root CNode has a slot for each of so many pages. Only asked where the kernel stands in a SEL4_PREFIX,
+/// whose configuration says how large the CNode is.
+fn enough_slots(spec: &Image, pages: u64) -> Result<(), Error> {
+    let Some(bits) = root_cnode_bits(&spec.kernel) else { return Ok(()) };
+    let slots = 1_u64.checked_shl(bits).unwrap_or(u64::MAX).saturating_sub(OTHER_SLOTS);
+    let room = slots - slots / (PAGES_OF_TABLE + 1);
+    if pages <= room { Ok(()) } else { Err(Error::new(&spec.root_task, Problem::TooManyPages { pages, room })) }
+}
+
+/// log2 of the slots of the root CNode that this kernel makes, as the file beside it has it (gen_config.json of seL4's install
+/// step; a number, or as 5.0.0 has it a string).
+fn root_cnode_bits(kernel: &Path) -> Option<u32> {
+    let file = kernel.parent()?.parent()?.join("libsel4/include/kernel/gen_config.json");
+    let config: serde_json::Value = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    let bits = config.get("ROOT_CNODE_SIZE_BITS")?;
+    bits.as_u64().and_then(|bits| bits.try_into().ok()).or_else(|| bits.as_str()?.parse().ok())
 }
 
 /// Where a payload goes, see [`payload::image`].
@@ -92,18 +121,32 @@ fn check<'a>(
     Program::check(bytes, rules).map_err(|error| Error::new(file, problem(error)))
 }
 
-fn params(spec: &Image) -> Result<Vec<u8>, Error> {
+/// The boot parameters, and what the program's files were read from.
+fn params(spec: &Image) -> Result<(params::Builder, Vec<PathBuf>), Error> {
     let mut builder = params::Builder::new();
     let refused = |string: &OsStr, error| Error::new(string, Problem::Params(error));
-    let name = spec.arg0.as_deref().or(spec.root_task.file_name()).unwrap_or_default();
-    for arg in std::iter::once(name).chain(spec.args.iter().map(AsRef::as_ref)) {
+    for arg in std::iter::once(spec.name()).chain(spec.args.iter().map(AsRef::as_ref)) {
         builder.arg(arg.as_bytes()).map_err(|error| refused(arg, error))?;
     }
     for assignment in &spec.env {
         builder.env(assignment.as_bytes()).map_err(|error| refused(assignment, error))?;
     }
-    if let Some(file) = &spec.archive {
-        builder.archive(read_archive(file)?);
+    if let Some(folder) = &spec.mount {
+        builder.mount(folder.as_bytes()).map_err(|error| refused(folder, error))?;
+    }
+    let mut sources = Vec::new();
+    match &spec.files {
+        None => {}
+        Some(Files::Archive(file)) => {
+            let bytes = read(file)?;
+            rom::check(&bytes).map_err(|(offset, why)| Error::new(file, Problem::NotArchive { offset, why }))?;
+            builder.archive(bytes);
+        }
+        Some(Files::Folder(folder)) => {
+            let rom = rom::archive(folder)?;
+            builder.archive(rom.archive);
+            sources = rom.sources;
+        }
     }
     builder.seed(match spec.seed {
         Seed::Fixed(seed) => seed,
@@ -113,19 +156,8 @@ fn params(spec: &Image) -> Result<Vec<u8>, Error> {
             seed
         }
     });
-    Ok(builder.qemu(spec.qemu).build())
-}
-
-/// A CPIO archive of the newc format begins with a member and ends with one of this name.
-fn read_archive(file: &Path) -> Result<Vec<u8>, Error> {
-    const MAGIC: &[u8] = b"070701";
-    const TRAILER: &[u8] = b"TRAILER!!!";
-    let bytes = read(file)?;
-    if bytes.starts_with(MAGIC) && bytes.windows(TRAILER.len()).any(|name| name == TRAILER) {
-        Ok(bytes)
-    } else {
-        Err(Error::new(file, Problem::NotArchive))
-    }
+    builder.qemu(spec.qemu);
+    Ok((builder, sources))
 }
 
 /// A device tree blob begins with its magic number and its size, both big endian (Devicetree Specification 5.2).

@@ -96,7 +96,7 @@ fn payload_of(file: &[u8]) -> (Vec<u8>, u64) {
 #[test]
 fn a_good_image_holds_every_part() {
     let bench = Bench::new();
-    bench.put("files.cpio", b"070701 ... TRAILER!!!\0");
+    bench.put("files.cpio", &cpio::newc::trailer(Vec::new()).unwrap());
     bench.put("board.dtb", &[0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 12, 1, 2, 3, 4]);
     let seed = "ab".repeat(32);
     let options = [
@@ -228,7 +228,12 @@ fn missing_files_are_named() {
 fn wrong_options_are_named() {
     let bench = Bench::new();
     assert!(bench.refusal(&["--env", "A"]).contains("A: an environment string is not NAME=value"));
-    assert!(bench.refusal(&["--archive", "app.elf"]).contains("app.elf: not a whole CPIO archive"));
+    assert!(
+        bench
+            .refusal(&["--archive", "app.elf"])
+            .contains("app.elf: not a whole CPIO archive in newc format: at offset 0: ")
+    );
+    assert!(bench.refusal(&["--mount", "rom"]).contains("rom: a mount place is an absolute path"));
     assert!(bench.refusal(&["--dtb", "app.elf"]).contains("app.elf: not a whole device tree blob"));
     let output = bench.run("boot.elf", &["--seed-hex", "abc"]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("a seed is 64 hexadecimal digits"));
