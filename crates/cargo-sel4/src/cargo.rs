@@ -15,6 +15,10 @@ use crate::toolchain::Toolchain;
 
 /// The name of Rust's target.
 pub const TARGET: &str = "aarch64-sel4-musl";
+/// Packages of std that are optimised in every profile, without their own assertions, as in rustup's std: a thread of 2 KiB
+/// of stack, the least that std gives it on musl, would not reach its first line otherwise. What of them is generic is compiled
+/// with the crate that uses it, as on other targets.
+const OPTIMISED: [&str; 3] = ["core", "alloc", "std"];
 /// Options of cargo that would build for something else.
 const FOREIGN: [&str; 2] = ["--target", "-Zbuild-std"];
 
@@ -44,6 +48,11 @@ pub fn command(places: &Places, toolchain: &Toolchain, action: &str, options: &[
     // On the command line, where no configuration file of the user's overrides it.
     cargo.arg("--config").arg(config("linker", places.linker().as_os_str())?);
     cargo.arg("--config").arg(format!("target.{TARGET}.runner=[{}, \"runner\"]", quoted(own.as_os_str())?));
+    for package in OPTIMISED {
+        for setting in ["opt-level=2", "debug-assertions=false", "overflow-checks=false"] {
+            cargo.arg("--config").arg(format!("profile.dev.package.{package}.{setting}"));
+        }
+    }
     cargo.args(options);
     // For build scripts that compile C, as the crate cc looks for it.
     let target = TARGET.replace('-', "_");
@@ -213,7 +222,8 @@ mod tests {
         assert!(line[4].ends_with(",test"));
         assert_eq!(line[6], "target.aarch64-sel4-musl.linker=\"/with blank/sysroot/bin/aarch64-sel4-musl-gcc\"");
         assert!(line[8].starts_with("target.aarch64-sel4-musl.runner=[\"") && line[8].ends_with(", \"runner\"]"));
-        assert_eq!(line[9..], ["--release", "--", "name"]);
+        assert!(line.contains(&"profile.dev.package.std.opt-level=2".to_owned()));
+        assert_eq!(line[line.len() - 3..], ["--release", "--", "name"]);
     }
 
     #[test]
