@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::files::Files;
 use crate::install::Variant;
 use crate::qemu;
 use crate::supervise::Bounds;
@@ -67,6 +68,9 @@ pub struct Run {
     pub boot_lines: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub files: Files,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub bounds: Bounds,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -85,9 +89,9 @@ pub struct Image {
     /// A variable for the program; may be given several times.
     #[arg(long, value_name = "NAME=VALUE")]
     pub env: Vec<String>,
-    /// A CPIO archive (newc) of files that the program finds.
-    #[arg(long, value_name = "FILE")]
-    pub archive: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub files: Files,
     /// A device tree blob for the kernel.
     #[arg(long, value_name = "FILE")]
     pub dtb: Option<PathBuf>,
@@ -235,6 +239,16 @@ mod tests {
         assert_eq!((run.qemu.el, run.qemu.memory, run.qemu.icount), (2, 512, true));
         assert_eq!(run.qemu.args, ["-d", "int"]);
         assert_eq!(run.cargo, ["--bin", "x"]);
+    }
+
+    #[test]
+    fn files_come_from_a_folder_or_an_archive() {
+        let run = test("cargo-sel4 test --rom assets --mount=/assets --release");
+        let files = Files { rom: Some("assets".into()), mount: Some("/assets".into()), ..Files::default() };
+        assert_eq!((&run.files, &*run.cargo), (&files, &["--release".into()][..]));
+        let absolute = run.files.absolute().rom.unwrap();
+        assert!(absolute.is_absolute() && absolute.ends_with("assets"));
+        assert!(parsed("cargo-sel4 image --rom a --archive b").is_err());
     }
 
     #[test]

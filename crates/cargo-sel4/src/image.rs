@@ -30,9 +30,7 @@ pub fn make(options: &Image) -> Result<u8> {
     for variable in &options.env {
         image.env(variable);
     }
-    if let Some(archive) = &options.archive {
-        image.archive(archive);
-    }
+    options.files.add_to(&mut image);
     if let Some(dtb) = &options.dtb {
         image.dtb(dtb);
     }

@@ -12,6 +12,7 @@ pub mod cargo;
 pub mod console;
 pub mod doctor;
 pub mod error;
+pub mod files;
 pub mod frame;
 pub mod guest;
 pub mod image;
@@ -30,6 +31,7 @@ use std::path::Path;
 
 use args::{Action, Build, Cli, Run};
 use error::{Error, Result};
+use files::Files;
 use install::{Places, Variant};
 use settings::Settings;
 use supervise::Bounds;
@@ -56,7 +58,14 @@ pub fn perform(cli: Cli) -> Result<u8> {
 fn with_programs(action: &str, run: Run) -> Result<u8> {
     let (places, toolchain) = complete(run.kernel)?;
     let command = cargo::command(&places, &toolchain, action, &run.cargo)?;
-    let settings = settings(&places, run.env, run.bounds, run.qemu, run.boot_lines)?;
+    let settings = Settings {
+        env: run.env,
+        files: run.files.absolute(),
+        qemu: run.qemu,
+        bounds: run.bounds,
+        boot: run.boot_lines,
+        ..settings(&places)?
+    };
     cargo::run(command, Some(settings))
 }
 
@@ -68,7 +77,8 @@ fn complete(variant: Option<Variant>) -> Result<(Places, Toolchain)> {
     Ok((places, toolchain))
 }
 
-fn settings(places: &Places, env: Vec<String>, bounds: Bounds, qemu: qemu::Options, boot: bool) -> Result<Settings> {
+/// What is used where nothing else is asked for.
+fn settings(places: &Places) -> Result<Settings> {
     let qemu_program = qemu::find().ok_or_else(|| {
         let mend = format!("install Debian's package {}, or set SEL4_QEMU", qemu::PACKAGE);
         Error::new(format_args!("{} is missing", qemu::PROGRAM), mend)
@@ -77,10 +87,11 @@ fn settings(places: &Places, env: Vec<String>, bounds: Bounds, qemu: qemu::Optio
         loader: places.loader.path.clone(),
         kernel: places.kernel(),
         qemu_program,
-        qemu,
-        bounds,
-        env,
-        boot,
+        qemu: qemu::Options::standard(),
+        bounds: Bounds::default(),
+        env: Vec::new(),
+        files: Files::default(),
+        boot: false,
         lifeline: None,
     })
 }
@@ -95,7 +106,7 @@ pub fn run_program(elf: &Path, arguments: &[OsString]) -> Result<u8> {
         None => {
             let places = Places::find(None)?;
             tree::complete(&places, None)?;
-            settings(&places, Vec::new(), Bounds::default(), qemu::Options::standard(), false)?
+            settings(&places)?
         }
     };
     Ok(runner::run(&settings, elf, arguments)?.code())

@@ -29,6 +29,7 @@ pub fn run(settings: &Settings, elf: &Path, args: &[OsString]) -> Result<Outcome
     for string in &environment.strings {
         image.env(string);
     }
+    settings.files.add_to(&mut image);
     let folder = tempfile::Builder::new().prefix("cargo-sel4-").tempdir().map_err(|error| {
         Error::new(format_args!("no folder for the image: {error}"), "free some space, or set TMPDIR")
     })?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::qemu;
 use crate::supervise::Bounds;
 
@@ -26,6 +27,8 @@ pub struct Settings {
     pub bounds: Bounds,
     /// `NAME=VALUE` for the program, and `NAME` for what this process has.
     pub env: Vec<String>,
+    /// The program's files.
+    pub files: Files,
     /// Shows the kernel's lines too.
     pub boot: bool,
     /// Descriptor of the lifeline, see [`supervise`](crate::supervise).
