@@ -74,6 +74,7 @@ table! {
     48 faccessat Partly fs::calls::names::no_such_file, "there are no files: ENOENT";
     56 openat Partly fs::calls::names::no_such_file, "there are no files: ENOENT";
     57 close Works fs::calls::descriptors::close, "";
+    59 pipe2 Partly fs::pipe::pipe2, "no O_DIRECT";
     62 lseek Partly fs::calls::transfer::lseek, "the console has no position";
     63 read Partly fs::calls::transfer::read, "console";
     64 write Partly fs::calls::transfer::write, "console";

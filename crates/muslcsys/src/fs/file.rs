@@ -2,6 +2,7 @@
 
 use super::buffers::{Sink, Source};
 use super::node::{Metadata, Node};
+use super::wait_queue::WaitQueue;
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
 use alloc::sync::Arc;
@@ -105,6 +106,16 @@ pub trait File: Send + Sync {
     /// What poll(2) would tell now: POLLIN and so on. Files that never wait are always ready.
     fn ready(&self) -> u32 {
         linux::POLLIN | linux::POLLOUT | linux::POLLRDNORM | linux::POLLWRNORM
+    }
+
+    /// Who waits for it to become ready; none for a file that is always ready, which epoll refuses (epoll_ctl(2), EPERM).
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
+    /// The commands of fcntl(2) that are the file's own. Errors: EINVAL, EBADF for those of pipes.
+    fn control(&self, command: u32, _argument: usize) -> SysResult {
+        Err(if matches!(command, linux::F_SETPIPE_SZ | linux::F_GETPIPE_SZ) { Errno::EBADF } else { Errno::EINVAL })
     }
 
     /// ioctl(2). Errors: ENOTTY, EFAULT, EINVAL.

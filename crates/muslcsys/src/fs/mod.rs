@@ -6,6 +6,7 @@
 //! | [`file`] | an open file description: position, flags; what descriptors refer to |
 //! | [`node`] | what a name leads to, in any file system |
 //! | [`buffers`] | where bytes come from and go to |
+//! | [`pipe`] | pipes and fifos; [`ring`]: the bytes in them |
 //! | [`wait_queue`] | who waits for a file to become ready |
 //! | `console` | the console's bytes, to and from the UART |
 //! | `calls` | the calls themselves |
@@ -16,6 +17,9 @@ pub mod buffers;
 pub mod descriptors;
 pub mod file;
 pub mod node;
+#[cfg(not(loom))]
+pub mod pipe;
+pub mod ring;
 pub mod wait_queue;
 
 #[cfg(target_vendor = "sel4")]

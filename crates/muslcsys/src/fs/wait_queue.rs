@@ -77,11 +77,11 @@ impl WaitQueue {
     ) -> Result<R, Errno> {
         self.enter();
         let result = loop {
-            let scheduler = Scheduler::lock();
+            let scheduler = lock();
             if let Some(result) = ready() {
                 break Ok(result);
             }
-            match scheduler.sleep(self.key(), events | ALWAYS, deadline) {
+            match sleep(scheduler, self.key(), events | ALWAYS, deadline) {
                 Ok(()) => {}
                 Err(Errno::ETIMEDOUT) => break ready().ok_or(Errno::ETIMEDOUT),
                 Err(error) => break Err(error),
@@ -96,22 +96,29 @@ impl WaitQueue {
         self.wake_up_to(usize::MAX, events);
     }
 
-    /// Wakes the thread that waits longest for one of `events`, and tells every watcher. The woken thread wakes the next if it leaves
-    /// something for it.
+    /// Wakes the thread that waits longest for one of `events`, and tells every watcher. The woken thread passes the wake on if it
+    /// leaves something for the next ([`WaitQueue::pass_on`]).
     pub fn wake_one(&self, events: u32) {
         self.wake_up_to(1, events);
+    }
+
+    /// Wakes one more thread for one of `events`, and tells no watcher: by a woken thread that leaves something for the next.
+    pub fn pass_on(&self, events: u32) {
+        if self.waiting.load(Ordering::Relaxed) != 0 {
+            wake(&mut lock(), self.key(), 1, events);
+        }
     }
 
     fn wake_up_to(&self, most: usize, events: u32) {
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::Relaxed) != 0 {
-            self.wake_under(&mut Scheduler::lock(), most, events);
+            self.wake_under(&mut lock(), most, events);
         }
     }
 
     /// As the above, for who has the scheduler's lock already; `true` if somebody was woken.
     pub fn wake_under(&self, scheduler: &mut Scheduler, most: usize, events: u32) -> bool {
-        let mut woken = scheduler.wake(self.key(), most, events) > 0;
+        let mut woken = wake(scheduler, self.key(), most, events) > 0;
         let mut exclusive_done = false;
         for watch in self.watches.lock().iter() {
             if watch.events & events == 0 || watch.exclusive && exclusive_done {
@@ -187,9 +194,9 @@ impl Poller {
 
     /// Sleeps until something is noticed; at once if it was since the last time. Errors: EINTR, ETIMEDOUT.
     pub fn sleep(&self, deadline: Option<Deadline>) -> Result<(), Errno> {
-        let scheduler = Scheduler::lock();
+        let scheduler = lock();
         if self.noticed.load(Ordering::Relaxed) == 0 {
-            scheduler.sleep(key_of(self), u32::MAX, deadline)?;
+            sleep(scheduler, key_of(self), u32::MAX, deadline)?;
         }
         self.noticed.store(0, Ordering::Relaxed);
         Ok(())
@@ -199,14 +206,18 @@ impl Poller {
 impl Watcher for Poller {
     fn notice(&self, scheduler: &mut Scheduler, _: u32) -> bool {
         self.noticed.store(1, Ordering::Relaxed);
-        scheduler.wake(key_of(self), 1, u32::MAX) > 0
+        wake(scheduler, key_of(self), 1, u32::MAX) > 0
     }
 }
 
 #[cfg(not(target_vendor = "sel4"))]
 pub use on_host::{Deadline, Scheduler};
+#[cfg(not(target_vendor = "sel4"))]
+use on_host::{lock, sleep, wake};
 #[cfg(target_vendor = "sel4")]
 pub use on_sel4::{Deadline, Scheduler};
+#[cfg(target_vendor = "sel4")]
+use on_sel4::{lock, sleep, wake};
 
 #[cfg(target_vendor = "sel4")]
 mod on_sel4 {
@@ -214,36 +225,37 @@ mod on_sel4 {
     use crate::signal::deliver::current;
     use crate::sync::Guard;
     use crate::thread::Wake;
-    use crate::thread::sched::{self, SCHED, Sched};
+    pub use crate::thread::sched::Sched as Scheduler;
+    use crate::thread::sched::{self, SCHED};
     pub use crate::time::clock::Deadline;
 
-    /// The scheduler's lock, held.
-    pub struct Scheduler(Guard<'static, Sched>);
+    /// Takes the scheduler's lock.
+    pub(super) fn lock() -> Guard<'static, Scheduler> {
+        SCHED.lock()
+    }
 
-    impl Scheduler {
-        /// Takes the lock.
-        pub fn lock() -> Self {
-            Self(SCHED.lock())
-        }
+    /// Has the calling thread sleep until it is woken, with the lock let go. Errors: EINTR, ETIMEDOUT.
+    pub(super) fn sleep(
+        mut scheduler: Guard<'_, Scheduler>,
+        key: usize,
+        events: u32,
+        deadline: Option<Deadline>,
+    ) -> Result<(), Errno> {
+        let thread = current();
+        scheduler.futexes.wait(thread.index, key, events);
+        sched::wait(scheduler, thread, deadline)
+    }
 
-        /// Has the calling thread sleep until it is woken, with the lock let go. Errors: EINTR, ETIMEDOUT.
-        pub fn sleep(mut self, key: usize, events: u32, deadline: Option<Deadline>) -> Result<(), Errno> {
-            let thread = current();
-            self.0.futexes.wait(thread.index, key, events);
-            sched::wait(self.0, thread, deadline)
+    /// Wakes up to `most` threads that sleep for one of `events`; gives their number.
+    pub(super) fn wake(scheduler: &mut Scheduler, key: usize, most: usize, events: u32) -> usize {
+        let mut woken = 0;
+        while woken < most
+            && let Some(index) = scheduler.futexes.wake_one(key, events)
+        {
+            scheduler.end_wait(index, Wake::Event);
+            woken += 1;
         }
-
-        /// Wakes up to `most` threads that sleep for one of `events`; gives their number.
-        pub fn wake(&mut self, key: usize, most: usize, events: u32) -> usize {
-            let mut woken = 0;
-            while woken < most
-                && let Some(index) = self.0.futexes.wake_one(key, events)
-            {
-                self.0.end_wait(index, Wake::Event);
-                woken += 1;
-            }
-            woken
-        }
+        woken
     }
 }
 
@@ -275,14 +287,15 @@ mod on_host {
     #[derive(Clone, Copy)]
     pub enum Deadline {}
 
-    struct Threads {
+    /// What the scheduler's lock protects.
+    pub struct Scheduler {
         futexes: Futexes,
         all: Vec<Arc<(Waiting, Event)>>,
     }
 
     #[cfg(not(loom))]
-    static THREADS: Lock<Threads, Event> =
-        Lock::new(Threads { futexes: Futexes::new(), all: Vec::new() }, Event::none());
+    static THREADS: Lock<Scheduler, Event> =
+        Lock::new(Scheduler { futexes: Futexes::new(), all: Vec::new() }, Event::none());
     #[cfg(not(loom))]
     std::thread_local! {
         static INDEX: u32 = register();
@@ -290,7 +303,7 @@ mod on_host {
 
     #[cfg(loom)]
     loom::lazy_static! {
-        static ref THREADS: Lock<Threads, Event> = Lock::new(Threads { futexes: Futexes::new(), all: Vec::new() }, event());
+        static ref THREADS: Lock<Scheduler, Event> = Lock::new(Scheduler { futexes: Futexes::new(), all: Vec::new() }, event());
     }
     #[cfg(loom)]
     loom::thread_local! {
@@ -305,42 +318,42 @@ mod on_host {
         index as u32
     }
 
-    /// The scheduler's lock, held.
-    pub struct Scheduler(Guard<'static, Threads, Event>);
+    /// Takes the lock.
+    pub(super) fn lock() -> Guard<'static, Scheduler, Event> {
+        INDEX.with(|_| ());
+        THREADS.lock()
+    }
 
-    impl Scheduler {
-        /// Takes the lock.
-        pub fn lock() -> Self {
-            INDEX.with(|_| ());
-            Self(THREADS.lock())
+    /// As on seL4, without signals and deadlines.
+    pub(super) fn sleep(
+        mut scheduler: Guard<'_, Scheduler, Event>,
+        key: usize,
+        events: u32,
+        deadline: Option<Deadline>,
+    ) -> Result<(), Errno> {
+        assert!(deadline.is_none());
+        let index = INDEX.with(|&index| index);
+        scheduler.futexes.wait(index, key, events);
+        let thread = scheduler.all[index as usize].clone();
+        thread.0.begin();
+        drop(scheduler);
+        match thread.0.wait(&thread.1) {
+            Wake::Event => Ok(()),
+            Wake::Deadline | Wake::Signal => unreachable!("nobody ends a wait in these ways"),
         }
+    }
 
-        /// As on seL4, without signals and deadlines.
-        pub fn sleep(mut self, key: usize, events: u32, deadline: Option<Deadline>) -> Result<(), Errno> {
-            assert!(deadline.is_none());
-            let index = INDEX.with(|&index| index);
-            self.0.futexes.wait(index, key, events);
-            let thread = self.0.all[index as usize].clone();
-            thread.0.begin();
-            drop(self);
-            match thread.0.wait(&thread.1) {
-                Wake::Event => Ok(()),
-                Wake::Deadline | Wake::Signal => unreachable!("nobody ends a wait in these ways"),
-            }
+    /// As on seL4.
+    pub(super) fn wake(scheduler: &mut Scheduler, key: usize, most: usize, events: u32) -> usize {
+        let mut woken = 0;
+        while woken < most
+            && let Some(index) = scheduler.futexes.wake_one(key, events)
+        {
+            let thread = &scheduler.all[index as usize];
+            thread.0.end(Wake::Event, &thread.1);
+            woken += 1;
         }
-
-        /// As on seL4.
-        pub fn wake(&mut self, key: usize, most: usize, events: u32) -> usize {
-            let mut woken = 0;
-            while woken < most
-                && let Some(index) = self.0.futexes.wake_one(key, events)
-            {
-                let thread = &self.0.all[index as usize];
-                thread.0.end(Wake::Event, &thread.1);
-                woken += 1;
-            }
-            woken
-        }
+        woken
     }
 }
 
@@ -377,7 +390,7 @@ mod model {
                 };
                 match left {
                     Some(0) => return,
-                    Some(_) => return self.queue.wake_one(IN),
+                    Some(_) => return self.queue.pass_on(IN),
                     None => self.queue.wait(IN, None, || self.ready().then_some(())).unwrap(),
                 }
             }

@@ -26,7 +26,8 @@ pub fn dup3(_: &Thread, [old, new, flags, ..]: [usize; 6]) -> SysResult {
     Ok(new as u32 as usize)
 }
 
-/// fcntl(2): `[fd, command, argument]`: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL. Errors: EBADF, EINVAL, EMFILE.
+/// fcntl(2): `[fd, command, argument]`: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
+/// and what the file itself has. Errors: EBADF, EINVAL, EMFILE.
 pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {
     let file = get(fd)?;
     match command as u32 {
@@ -39,7 +40,7 @@ pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {
             file.status().set(argument as u32);
             Ok(0)
         }
-        _ => Err(Errno::EINVAL),
+        command => file.control(command, argument),
     }
 }
 

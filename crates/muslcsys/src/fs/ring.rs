@@ -1,0 +1,206 @@
+//! Bytes on their way: a ring of pages, of which only those in use are there.
+
+use super::buffers::{Sink, Source};
+use crate::errno::{Errno, SysResult};
+use crate::mm::areas::PAGE;
+use crate::mm::pages::FilePage;
+use alloc::vec::Vec;
+
+/// A ring of bytes.
+pub struct Ring {
+    /// The ring; a page that holds nothing is given back, but the last one.
+    pages: Vec<Option<FilePage>>,
+    /// Where the first byte is.
+    first: usize,
+    length: usize,
+}
+
+impl Ring {
+    /// An empty one of so many pages, at least one.
+    pub fn new(pages: usize) -> Self {
+        let mut ring = Self { pages: Vec::new(), first: 0, length: 0 };
+        ring.pages.resize_with(pages.max(1), || None);
+        ring
+    }
+
+    /// Bytes that it can hold.
+    pub fn capacity(&self) -> usize {
+        self.pages.len() * PAGE
+    }
+
+    /// Bytes that it holds.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Bytes that it can still take.
+    pub fn room(&self) -> usize {
+        self.capacity() - self.length
+    }
+
+    /// Takes what there is room for from `from`; gives how much. Errors: EFAULT, ENOMEM, if not one byte could be taken.
+    pub fn put(&mut self, from: &mut Source<'_>) -> SysResult {
+        let mut done = 0;
+        while self.room() > 0 && from.left() > 0 {
+            match self.put_piece(from) {
+                Ok(moved) => done += moved,
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// One piece that is in one page.
+    fn put_piece(&mut self, from: &mut Source<'_>) -> SysResult {
+        let at = (self.first + self.length) % self.capacity();
+        let most = (PAGE - at % PAGE).min(self.room());
+        let slot = &mut self.pages[at / PAGE];
+        let page = match slot {
+            Some(page) => page,
+            None => slot.insert(FilePage::new()?),
+        };
+        // SAFETY: `at % PAGE + most` is at most a page, and the page is this ring's alone.
+        let moved = unsafe { from.take_to(page.address().add(at % PAGE), most) }?;
+        self.length += moved;
+        Ok(moved)
+    }
+
+    /// Gives `to` what it takes; gives how much. Errors: EFAULT if not one byte could be given.
+    pub fn take(&mut self, to: &mut Sink<'_>) -> SysResult {
+        let mut done = 0;
+        while self.length > 0 && to.left() > 0 {
+            let within = self.first % PAGE;
+            let most = (PAGE - within).min(self.length);
+            let Some(page) = &self.pages[self.first / PAGE] else { unreachable!("bytes are in pages") };
+            // SAFETY: `within + most` is at most a page, and the page is this ring's alone.
+            match unsafe { to.put_from(page.address().add(within), most) } {
+                Ok(moved) => {
+                    done += moved;
+                    self.drop_front(moved);
+                }
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Forgets `bytes` bytes, which are in one page.
+    fn drop_front(&mut self, bytes: usize) {
+        let page = self.first / PAGE;
+        self.first = (self.first + bytes) % self.capacity();
+        self.length -= bytes;
+        if self.length == 0 {
+            // The one page that stays is where the next bytes go.
+            self.pages.swap(0, page);
+            self.first = 0;
+        } else if self.first / PAGE != page && (self.first + self.length - 1) % self.capacity() / PAGE != page {
+            // The ring's end has not come round to it either.
+            self.pages[page] = None;
+        }
+    }
+
+    /// Forgets all bytes and gives the pages back.
+    pub fn clear(&mut self) {
+        self.pages.iter_mut().for_each(|page| *page = None);
+        (self.first, self.length) = (0, 0);
+    }
+
+    /// Makes it a ring of so many pages, at least one. Errors: EBUSY if they do not hold what is in it, ENOMEM.
+    pub fn resize(&mut self, pages: usize) -> Result<(), Errno> {
+        let mut new = Self::new(pages);
+        if new.capacity() < self.length {
+            return Err(Errno::EBUSY);
+        }
+        // All that can fail comes before the first byte moves.
+        for page in &mut new.pages[..self.length.div_ceil(PAGE)] {
+            *page = Some(FilePage::new()?);
+        }
+        while self.length > 0 {
+            let within = self.first % PAGE;
+            let most = (PAGE - within).min(self.length);
+            let Some(page) = &self.pages[self.first / PAGE] else { unreachable!("bytes are in pages") };
+            // SAFETY: `within + most` is at most a page, and the page is this ring's alone.
+            let bytes = unsafe { core::slice::from_raw_parts(page.address().add(within), most) };
+            new.put(&mut Source::own(bytes))?;
+            self.drop_front(most);
+        }
+        *self = new;
+        Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    fn put(ring: &mut Ring, bytes: &[u8]) -> usize {
+        ring.put(&mut Source::own(bytes)).unwrap()
+    }
+
+    fn take(ring: &mut Ring, most: usize) -> Vec<u8> {
+        let mut bytes = vec![0; most];
+        let count = ring.take(&mut Sink::own(&mut bytes)).unwrap();
+        bytes.truncate(count);
+        bytes
+    }
+
+    #[test]
+    fn pages_are_there_only_for_what_is_in_them() {
+        let mut ring = Ring::new(4);
+        put(&mut ring, &[1; 3 * PAGE]);
+        let pages = |ring: &Ring| ring.pages.iter().flatten().count();
+        assert_eq!(pages(&ring), 3);
+        take(&mut ring, PAGE);
+        assert_eq!(pages(&ring), 2);
+        take(&mut ring, 2 * PAGE);
+        assert_eq!(pages(&ring), 1);
+        put(&mut ring, &[1]);
+        assert_eq!(pages(&ring), 1);
+        ring.clear();
+        assert_eq!((pages(&ring), ring.length()), (0, 0));
+    }
+
+    #[test]
+    fn a_bad_pointer_takes_nothing_away() {
+        let mut ring = Ring::new(1);
+        put(&mut ring, b"abc");
+        assert_eq!(ring.take(&mut Sink::program(16, 2)), Err(Errno::EFAULT));
+        assert_eq!(ring.put(&mut Source::program(16, 2)), Err(Errno::EFAULT));
+        assert_eq!(take(&mut ring, 9), b"abc");
+    }
+
+    proptest! {
+        /// Against a queue of bytes.
+        #[test]
+        fn as_a_queue_of_bytes(start in 1..5usize, steps in prop::collection::vec((0..5u8, 0..9000usize), 1..60)) {
+            let mut ring = Ring::new(start);
+            let mut model = VecDeque::new();
+            let mut next = 0u8;
+            for (what, size) in steps {
+                match what {
+                    0 | 1 => {
+                        let bytes: Vec<u8> = (0..size).map(|_| { next = next.wrapping_add(1); next }).collect();
+                        let moved = put(&mut ring, &bytes);
+                        prop_assert_eq!(moved, size.min(ring.capacity() - model.len()));
+                        model.extend(&bytes[..moved]);
+                    }
+                    2 | 3 => {
+                        let count = size.min(model.len());
+                        prop_assert_eq!(take(&mut ring, size), model.drain(..count).collect::<Vec<_>>());
+                    }
+                    _ => {
+                        let pages = size / 1024 + 1;
+                        let fits = pages * PAGE >= model.len();
+                        prop_assert_eq!(ring.resize(pages), if fits { Ok(()) } else { Err(Errno::EBUSY) });
+                        if fits { prop_assert_eq!(ring.capacity(), pages * PAGE); }
+                    }
+                }
+                prop_assert_eq!(ring.length(), model.len());
+            }
+        }
+    }
+}
