@@ -126,7 +126,9 @@ static void stacks(void)
     NEED(!pthread_create(&thread, &attributes, where_is_stack, &size));
     EQUAL("the thread runs on its stack", (long)result_of(thread), 1);
     check(size >= 512 << 10 && size < 576 << 10, "which is as large as asked for", "%zu", size);
+#ifndef main /* where sel4runtime has started the program, main's stack is its own affair */
     EQUAL("main is on its own", (long)where_is_stack(&size), 1);
+#endif
 
     char *own = mmap(0, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     pthread_attr_init(&attributes);
