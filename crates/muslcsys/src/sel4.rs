@@ -1,8 +1,18 @@
 //! The kernel's invocations as `muslcsys` uses them: typed capability pointers, `Result` for errors, one name for what kernels
 //! name differently. Every number comes from the prefix's headers through `libsel4-sys`; the semantics of each call are in the
 //! seL4 manual under the name of the function it calls.
+//!
+//! Kernels differ in what these names take. Each difference is told by a cfg that libsel4-sys reads off the headers and is met
+//! here and in the two parts, so that nothing else asks which kernel it is: [`tcb`], threads and what schedules them; [`fault`],
+//! faults and their answers.
 
 #![allow(clippy::unnecessary_cast, reason = "what type a constant has depends on the kernel's headers")]
+
+mod fault;
+mod tcb;
+
+pub use fault::*;
+pub use tcb::*;
 
 use libsel4_sys as raw;
 
@@ -50,8 +60,22 @@ pub mod object {
     pub const LARGE_PAGE: Type = of(raw::seL4_ARM_LargePageObject as u32, raw::seL4_LargePageBits as u32);
     /// The last level of translation: 512 small pages.
     pub const PAGE_TABLE: Type = of(raw::seL4_ARM_PageTableObject as u32, raw::seL4_PageTableBits as u32);
-    /// The level above: 512 page tables or large pages.
+    /// The level above: 512 page tables or large pages. Where tables of all levels are objects of one type, the kernel's headers
+    /// keep this name for it.
     pub const PAGE_DIRECTORY: Type = of(raw::seL4_ARM_PageDirectoryObject as u32, raw::seL4_PageDirBits as u32);
+    /// What a thread needs besides its TCB in order to run, on kernels that have it: its share of a core's time.
+    #[cfg(sel4_mcs)]
+    pub const SCHED_CONTEXT: Option<Type> =
+        Some(of(raw::seL4_SchedContextObject as u32, raw::seL4_MinSchedContextBits as u32));
+    /// See above: this kernel keeps a thread's share in its TCB.
+    #[cfg(not(sel4_mcs))]
+    pub const SCHED_CONTEXT: Option<Type> = None;
+    /// What the right to answer a thread lies in, on kernels that have it.
+    #[cfg(sel4_mcs)]
+    pub const REPLY: Option<Type> = Some(of(raw::seL4_ReplyObject as u32, raw::seL4_ReplyBits as u32));
+    /// See above: this kernel keeps the right in the answering thread's TCB.
+    #[cfg(not(sel4_mcs))]
+    pub const REPLY: Option<Type> = None;
     /// log2 of a slot's bytes.
     pub const SLOT_BITS: usize = raw::seL4_SlotBits as usize;
 }
@@ -108,7 +132,11 @@ fn check(error: impl Into<i64>) -> Result {
 
 fn rights(read: bool, write: bool, grant: bool) -> raw::seL4_CapRights_t {
     // SAFETY: packs bits into a structure.
-    unsafe { raw::seL4_CapRights_new(grant as _, read as _, write as _) }
+    #[cfg(sel4_cap_rights_take_grant_reply)]
+    return unsafe { raw::seL4_CapRights_new(grant as _, grant as _, read as _, write as _) };
+    // SAFETY: as above.
+    #[cfg(not(sel4_cap_rights_take_grant_reply))]
+    return unsafe { raw::seL4_CapRights_new(grant as _, read as _, write as _) };
 }
 
 /// A guard as CNode_Mint and TCB_SetSpace take it.
@@ -118,16 +146,29 @@ pub struct Guard {
     pub bits: usize,
 }
 
+/// Guards and badges, as invocations take them: a structure of their own where the headers have one, else a word.
+#[cfg(sel4_has_cap_data)]
+type CapData = raw::seL4_CapData_t;
+#[cfg(not(sel4_has_cap_data))]
+type CapData = raw::seL4_Word;
+
 impl Guard {
-    fn data(self) -> raw::seL4_CapData_t {
+    fn data(self) -> CapData {
         // SAFETY: packs bits into a structure.
-        unsafe { raw::seL4_CapData_Guard_new(0, self.bits as _) }
+        #[cfg(sel4_has_cap_data)]
+        return unsafe { raw::seL4_CapData_Guard_new(0, self.bits as _) };
+        // SAFETY: as above.
+        #[cfg(not(sel4_has_cap_data))]
+        return unsafe { raw::seL4_CNode_CapData_new(0, self.bits as _) }.words[0];
     }
 }
 
-fn badge(value: usize) -> raw::seL4_CapData_t {
+fn badge(value: usize) -> CapData {
     // SAFETY: packs bits into a structure.
-    unsafe { raw::seL4_CapData_Badge_new(value as _) }
+    #[cfg(sel4_has_cap_data)]
+    return unsafe { raw::seL4_CapData_Badge_new(value as _) };
+    #[cfg(not(sel4_has_cap_data))]
+    return value as _;
 }
 
 // SAFETY of every invocation below: an invocation reads and writes only its arguments, the IPC buffer, and kernel
@@ -234,11 +275,18 @@ pub fn page_map_device(frame: CPtr, address: usize) -> Result {
     } as i64)
 }
 
-/// Changes what a mapped frame's mapping allows.
+/// Changes what a mapped frame's mapping allows; `address` is where it is mapped.
+#[cfg(sel4_has_page_remap)]
 pub fn page_remap(frame: CPtr, _address: usize, access: Access) -> Result {
     // SAFETY: see above.
     check(unsafe { raw::seL4_ARM_Page_Remap(frame.0 as _, init::VSPACE.0 as _, access.rights(), access.attributes()) }
         as i64)
+}
+
+/// Changes what a mapped frame's mapping allows: it is mapped again where it is, at `address`.
+#[cfg(not(sel4_has_page_remap))]
+pub fn page_remap(frame: CPtr, address: usize, access: Access) -> Result {
+    page_map(frame, address, access)
 }
 
 /// Unmaps a frame.
@@ -254,7 +302,14 @@ pub fn page_table_map(table: CPtr, address: usize) -> Result {
     check(unsafe { raw::seL4_ARM_PageTable_Map(table.0 as _, init::VSPACE.0 as _, address as _, attributes) } as i64)
 }
 
+/// Maps a page directory, which is a table like any other and goes to the highest level that is missing.
+#[cfg(not(sel4_has_page_directory))]
+pub fn page_directory_map(directory: CPtr, address: usize) -> Result {
+    page_table_map(directory, address)
+}
+
 /// Maps a page directory.
+#[cfg(sel4_has_page_directory)]
 pub fn page_directory_map(directory: CPtr, address: usize) -> Result {
     let attributes = (raw::seL4_ARM_PageCacheable | raw::seL4_ARM_ParityEnabled) as _;
     // SAFETY: see above.
@@ -281,98 +336,6 @@ pub fn irq_ack(handler: CPtr) {
     let _ = unsafe { raw::seL4_IRQHandler_Ack(handler.0 as _) };
 }
 
-/// A thread's registers.
-pub type Registers = raw::seL4_UserContext;
-
-/// What a new thread needs to exist.
-pub struct TcbConfig {
-    /// Where its faults go: a capability pointer in its own space.
-    pub fault: CPtr,
-    /// Its CSpace's root and that root's guard.
-    pub cspace: (CPtr, Guard),
-    /// Where its IPC buffer lies, and the frame it lies in.
-    pub ipc_buffer: (usize, CPtr),
-    /// Its priority.
-    pub priority: u8,
-    /// The highest priority that it can give to itself or others; at most its creator's.
-    pub highest: u8,
-}
-
-/// Gives a TCB its spaces, buffer and priority.
-pub fn tcb_configure(tcb: CPtr, config: &TcbConfig) -> Result {
-    // SAFETY: see above; the first call packs bits.
-    check(unsafe {
-        let priority = raw::seL4_PrioProps_new(config.highest as _, config.priority as _);
-        raw::seL4_TCB_Configure(
-            tcb.0 as _,
-            config.fault.0 as _,
-            priority,
-            config.cspace.0.0 as _,
-            config.cspace.1.data(),
-            init::VSPACE.0 as _,
-            badge(0),
-            config.ipc_buffer.0 as _,
-            config.ipc_buffer.1.0 as _,
-        )
-    } as i64)
-}
-
-/// Gives a TCB another CSpace and fault endpoint.
-pub fn tcb_set_space(tcb: CPtr, fault: CPtr, cspace: (CPtr, Guard)) -> Result {
-    // SAFETY: see above.
-    check(unsafe {
-        raw::seL4_TCB_SetSpace(
-            tcb.0 as _,
-            fault.0 as _,
-            cspace.0.0 as _,
-            cspace.1.data(),
-            init::VSPACE.0 as _,
-            badge(0),
-        )
-    } as i64)
-}
-
-/// Sets a thread's priority.
-pub fn tcb_set_priority(tcb: CPtr, priority: u8) -> Result {
-    // SAFETY: see above.
-    check(unsafe { raw::seL4_TCB_SetPriority(tcb.0 as _, priority as _) } as i64)
-}
-
-/// Number of words in [`Registers`].
-const REGISTERS: usize = size_of::<Registers>() / size_of::<usize>();
-
-/// Sets a thread's registers and, if asked, has it run.
-pub fn tcb_write_registers(tcb: CPtr, registers: &mut Registers, resume: bool) -> Result {
-    // SAFETY: see above.
-    check(unsafe { raw::seL4_TCB_WriteRegisters(tcb.0 as _, resume as _, 0, REGISTERS as _, registers) } as i64)
-}
-
-/// Reads a thread's registers, which should not be running; suspends it first if asked.
-pub fn tcb_read_registers(tcb: CPtr, suspend: bool) -> Result<Registers> {
-    let mut registers = empty_registers();
-    // SAFETY: see above; the structure has as many words as the count says.
-    check(unsafe { raw::seL4_TCB_ReadRegisters(tcb.0 as _, suspend as _, 0, REGISTERS as _, &mut registers) } as i64)?;
-    Ok(registers)
-}
-
-/// Registers that are all zero.
-pub fn empty_registers() -> Registers {
-    // SAFETY: a structure of words.
-    unsafe { core::mem::zeroed() }
-}
-
-/// Stops a thread for good, or until [`tcb_resume`].
-pub fn tcb_suspend(tcb: CPtr) -> Result {
-    // SAFETY: see above.
-    check(unsafe { raw::seL4_TCB_Suspend(tcb.0 as _) } as i64)
-}
-
-/// Has a suspended thread run on.
-pub fn tcb_resume(tcb: CPtr) -> Result {
-    // SAFETY: see above.
-    check(unsafe { raw::seL4_TCB_Resume(tcb.0 as _) } as i64)
-}
-
 /// Sets a notification's bit, waking a waiter.
 pub fn signal(notification: CPtr) {
     // SAFETY: see above.
@@ -391,79 +354,4 @@ pub fn wait(notification: CPtr) -> usize {
 pub fn yield_now() {
     // SAFETY: see above.
     unsafe { raw::seL4_Yield() }
-}
-
-/// A fault as its message tells it.
-#[derive(Clone, Copy, Debug)]
-pub enum Fault {
-    /// An access that the address space does not allow.
-    Memory {
-        /// The instruction.
-        ip: usize,
-        /// What it accessed.
-        address: usize,
-        /// It was the fetch of an instruction.
-        fetch: bool,
-        /// It was a write (ESR_EL1.ISS.WnR; Arm ARM D17.2.37).
-        write: bool,
-        /// The address space is what forbade it: else a misaligned access that must be aligned, or a fault of the memory itself.
-        by_tables: bool,
-    },
-    /// An exception that is not about memory: an undefined instruction, a misaligned access, a breakpoint.
-    Exception {
-        /// The instruction.
-        ip: usize,
-        /// The syndrome, as ESR_EL1 holds it, as far as the kernel passes it on.
-        syndrome: usize,
-    },
-    /// A system call that the kernel does not know.
-    Syscall {
-        /// The instruction behind the call.
-        ip: usize,
-    },
-    /// Anything else, by its label.
-    Other(usize),
-}
-
-/// Waits for a fault; gives the badge of the thread's endpoint and what happened.
-pub fn fault_wait(endpoint: CPtr) -> (usize, Fault) {
-    let mut badge = 0;
-    // SAFETY: see above.
-    let label = unsafe {
-        let info = raw::seL4_Recv(endpoint.0 as _, &mut badge);
-        raw::seL4_MessageInfo_get_label(info) as usize
-    };
-    // SAFETY: reads the IPC buffer of the running thread.
-    let word = |number: u32| unsafe { raw::seL4_GetMR(number as _) as usize };
-    const MEMORY: usize = raw::seL4_Fault_VMFault as usize;
-    const EXCEPTION: usize = raw::seL4_Fault_UserException as usize;
-    const SYSCALL: usize = raw::seL4_Fault_UnknownSyscall as usize;
-    let fault = match label {
-        MEMORY => Fault::Memory {
-            ip: word(raw::seL4_VMFault_IP as u32),
-            address: word(raw::seL4_VMFault_Addr as u32),
-            fetch: word(raw::seL4_VMFault_PrefetchFault as u32) != 0,
-            write: word(raw::seL4_VMFault_FSR as u32) & ISS_WNR != 0,
-            by_tables: (FSC_TABLES.start..FSC_TABLES.end).contains(&(word(raw::seL4_VMFault_FSR as u32) & ISS_FSC)),
-        },
-        EXCEPTION => Fault::Exception {
-            ip: word(raw::seL4_UserException_FaultIP as u32),
-            syndrome: word(raw::seL4_UserException_Number as u32),
-        },
-        SYSCALL => Fault::Syscall { ip: word(raw::seL4_UnknownSyscall_FaultIP as u32) },
-        label => Fault::Other(label),
-    };
-    (badge as usize, fault)
-}
-
-/// The faulting access was a write (Arm ARM, ESR_EL1, ISS for a data abort).
-const ISS_WNR: usize = 1 << 6;
-/// Its kind, in the same register: faults of translation, access flag and permission, at every level.
-const ISS_FSC: usize = 0x3f;
-const FSC_TABLES: core::ops::Range<usize> = 0x04..0x10;
-
-/// Has the thread of the last fault run on: at the instruction it stood at, or where its registers were set to since.
-pub fn fault_resume() {
-    // SAFETY: see above.
-    unsafe { raw::seL4_Reply(raw::seL4_MessageInfo_new(0, 0, 0, 0)) }
 }

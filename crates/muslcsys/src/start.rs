@@ -7,6 +7,7 @@ use crate::heap::HEAP;
 use crate::mm::areas::{Area, Attributes, PAGE};
 use crate::mm::{SPACE, Space};
 use crate::object::cspace::CSpace;
+use crate::object::devices::{Device, Devices};
 use crate::object::{Objects, Permanent, Untyped};
 use crate::platform::{self, interrupts, rtc, timer, uart};
 use crate::random;
@@ -164,6 +165,7 @@ pub fn take_over(
         NAME.store(name.as_ptr().cast_mut(), Ordering::Relaxed);
     }
     platform::set_emulated(parameters.is_some_and(|p| p.is_qemu()));
+    sel4::learn_scheduling(&info);
 
     let (objects, mut permanent, devices) = take_over_memory(info, kept);
     let mut space = Space::new(objects, devices);
@@ -172,6 +174,9 @@ pub fn take_over(
     arm_locks(space.objects.cspace(), &mut permanent);
     let endpoint = permanent.make(space.objects.cspace(), object::ENDPOINT, 0);
     fault::set_endpoint(endpoint);
+    if let Some(reply) = object::REPLY {
+        sel4::set_reply(permanent.make(space.objects.cspace(), reply, 0));
+    }
     SPACE.fill(space);
 
     let seconds = rtc::read(&mut SPACE.lock());
@@ -191,20 +196,20 @@ pub fn take_over(
 }
 
 /// Gathers what BootInfo lists and nobody keeps.
-fn take_over_memory(info: &seL4_BootInfo, kept: &Kept<'_>) -> (Objects, Permanent, Vec<(usize, CPtr)>) {
+fn take_over_memory(info: &seL4_BootInfo, kept: &Kept<'_>) -> (Objects, Permanent, Devices<CPtr>) {
     let untypeds = info.untyped;
     let (mut ram, mut devices) = (Vec::new(), Vec::new());
     for slot in (untypeds.start..untypeds.end).filter(|&slot| !kept.untypeds.contains(&(slot as usize))) {
         let description = info.untypedList[(slot - untypeds.start) as usize];
-        let cap = CPtr(slot as usize);
+        let (untyped, bits) = (CPtr(slot as usize), description.sizeBits as usize);
         match description.isDevice {
-            0 => ram.push(Untyped { cap, bits: description.sizeBits as usize }),
-            _ => devices.push((description.paddr as usize, cap)),
+            0 => ram.push(Untyped { cap: untyped, bits }),
+            _ => devices.push(Device { physical: description.paddr as usize, bits, untyped }),
         }
     }
     let cspace = CSpace::initial(kept.slots.clone());
     let (objects, permanent) = Objects::new(cspace, info.initThreadCNodeSizeBits as usize, ram);
-    (objects, permanent, devices)
+    (objects, permanent, Devices::new(devices))
 }
 
 /// Makes the initial thread one of the program's, and starts the thread that answers faults.

@@ -8,8 +8,9 @@ use crate::errno::Errno;
 use crate::heap;
 use crate::object::Objects;
 use crate::object::cspace;
+use crate::object::devices::Devices;
 use crate::object::pool::{Kind, UNITS};
-use crate::sel4::{self, Access};
+use crate::sel4::{self, Access, CPtr};
 use crate::sync::{Guard, Lock, Notification};
 use core::ops::{Deref, DerefMut, Range};
 
@@ -94,7 +95,7 @@ pub struct Space {
     pub brk: usize,
     heap_end: usize,
     next_device: usize,
-    devices: alloc::vec::Vec<(usize, crate::sel4::CPtr)>,
+    devices: Devices<CPtr>,
 }
 
 /// Pages kept back from promises: page tables, CNodes and half-used blocks of kinds that are rarely needed, the block that
@@ -113,8 +114,8 @@ pub fn access_of(attributes: Attributes) -> Option<Access> {
 }
 
 impl Space {
-    /// An address space over the memory of `objects`; `devices` are the device untypeds by physical address.
-    pub fn new(objects: Objects, devices: alloc::vec::Vec<(usize, crate::sel4::CPtr)>) -> Self {
+    /// An address space over the memory of `objects`, with the memory of devices.
+    pub fn new(objects: Objects, devices: Devices<CPtr>) -> Self {
         let blocks = objects.blocks();
         let limit = (blocks * UNITS).saturating_sub(kept_back(blocks));
         let mut space = Self {
@@ -155,8 +156,12 @@ impl Space {
 
     /// Maps one page of a device; gives its address.
     pub fn map_device(&mut self, physical: usize) -> Option<usize> {
-        let &(_, untyped) = self.devices.iter().find(|d| d.0 == physical)?;
         let cspace = self.objects.cspace();
+        let untyped = self.devices.take_page(physical, |untyped, bits| {
+            let [low, high] = [cspace.initial_slot(), cspace.initial_slot()];
+            let dest = cspace::CSpace::initial_dest();
+            sel4::retype(untyped, sel4::object::UNTYPED, bits, dest, low.0, 2).is_ok().then_some([low, high])
+        })?;
         let slot = cspace.initial_slot();
         sel4::retype(untyped, sel4::object::SMALL_PAGE, 0, cspace::CSpace::initial_dest(), slot.0, 1).ok()?;
         let address = self.next_device;

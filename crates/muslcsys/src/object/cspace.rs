@@ -65,6 +65,14 @@ pub fn unit_third(unit: Unit) -> CPtr {
     CPtr(self::unit(unit).0 + 2 * UNITS)
 }
 
+/// Which capability of a thread's unit is its scheduling context, on kernels that have such.
+pub const SCHED_CONTEXT: usize = 3;
+
+/// The scheduling context of a thread's unit, on kernels that have such.
+pub fn sched_context(unit: Unit) -> CPtr {
+    CPtr(self::unit(unit).0 + SCHED_CONTEXT * UNITS)
+}
+
 impl CSpace {
     /// A view of the initial CNode alone, before there is a directory.
     pub fn initial(empty: core::ops::Range<usize>) -> Self {

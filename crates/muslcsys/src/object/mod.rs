@@ -3,6 +3,7 @@
 //! [`pool`] keeps the books, [`cspace`] says at which capability pointer each object is, and [`Objects`] joins the two with
 //! the kernel. Everything here is reached through the lock of the address space (`mm::SPACE`).
 
+pub mod devices;
 pub mod pool;
 
 #[cfg(target_vendor = "sel4")]
@@ -62,10 +63,14 @@ mod on_sel4 {
                 Kind::Untyped => {
                     sel4::retype(untyped, object::UNTYPED, super::pool::UNIT_BITS, dest, offset, count).is_ok()
                 }
-                // TCB and notification in turn, so that the pair stays within its unit's 4 KiB
+                // A thread's objects in turn, so that they stay within its unit's 4 KiB
                 Kind::Thread => (offset..offset + count).all(|slot| {
                     sel4::retype(untyped, object::TCB, 0, dest, slot, 1).is_ok()
                         && sel4::retype(untyped, object::NOTIFICATION, 0, dest, slot + UNITS, 1).is_ok()
+                        && object::SCHED_CONTEXT.is_none_or(|context| {
+                            let slot = slot + cspace::SCHED_CONTEXT * UNITS;
+                            sel4::retype(untyped, context, context.bits, dest, slot, 1).is_ok()
+                        })
                 }),
                 Kind::Large | Kind::Whole => false,
             }

@@ -54,7 +54,7 @@ pub enum Kind {
     Large,
     /// Untypeds of 4 KiB, each for one object made from it: page tables, a program's own objects.
     Untyped,
-    /// Pairs of a TCB and a notification, with a slot for the thread's fault endpoint.
+    /// A thread's TCB, notification and, where the kernel has such, scheduling context, with a slot for its fault endpoint.
     Thread,
     /// The whole block given away as one untyped.
     Whole,

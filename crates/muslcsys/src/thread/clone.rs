@@ -199,6 +199,8 @@ fn equip_with(space: &mut Space, index: u32, unit: Unit, role: Role) -> Result<(
             ipc_buffer: (record::ipc_buffer(index), buffer),
             priority,
             highest: SERVICE_PRIORITY,
+            context: cspace::sched_context(unit),
+            core: 0,
         },
     )
     .map_err(|_| Errno::ENOMEM)
