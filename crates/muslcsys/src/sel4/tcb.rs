@@ -147,8 +147,10 @@ pub fn tcb_set_priority(tcb: CPtr, priority: u8) -> Result {
     check(error as i64)
 }
 
-/// Number of words in [`Registers`].
-const REGISTERS: usize = size_of::<Registers>() / size_of::<usize>();
+/// Registers that are read and written: pc, sp, pstate, x0 to x30, which every kernel's structure begins with. Some have thread pointers
+/// behind them, which stay as the thread has set them.
+const REGISTERS: usize = 3 + 31;
+const _: () = assert!(core::mem::offset_of!(Registers, x28) == (REGISTERS - 1) * size_of::<usize>());
 
 /// Sets a thread's registers and, if asked, has it run.
 pub fn tcb_write_registers(tcb: CPtr, registers: &mut Registers, resume: bool) -> Result {
