@@ -43,7 +43,8 @@ pub fn check(listed: &Listed<'_>, slots: Range<usize>, kept: &[usize]) -> Result
     if slots.len() < SLOTS {
         return Err(Errno::ENOSPC);
     }
-    let left = || untypeds.clone().zip(listed.untypeds).filter(|(cap, _)| !kept.contains(cap)).filter_map(|(_, bits)| *bits);
+    let left =
+        || untypeds.clone().zip(listed.untypeds).filter(|(cap, _)| !kept.contains(cap)).filter_map(|(_, bits)| *bits);
     let blocks: usize = left().filter(|&bits| bits >= BLOCK_BITS).map(|bits| 1 << (bits - BLOCK_BITS)).sum();
     if blocks < BLOCKS || !left().any(|bits| (SMALL_BITS..=BLOCK_BITS).contains(&bits)) {
         return Err(Errno::ENOMEM);

@@ -40,10 +40,10 @@ extern crate std;
 
 pub mod errno;
 pub mod fs;
-#[cfg(any(test, target_vendor = "sel4"))]
-pub mod hosted;
 #[cfg(target_vendor = "sel4")]
 pub mod heap;
+#[cfg(any(test, target_vendor = "sel4"))]
+pub mod hosted;
 pub mod mm;
 pub mod object;
 pub mod sync;

@@ -67,6 +67,7 @@ macro_rules! table {
 
 table! {
     17 getcwd Partly fs::calls::names::getcwd, "always /";
+    19 eventfd2 Works fs::eventfd::eventfd2, "";
     23 dup Works fs::calls::descriptors::dup, "";
     24 dup3 Works fs::calls::descriptors::dup3, "";
     25 fcntl Partly fs::calls::descriptors::fcntl, "descriptor and status flags, duplicates";
@@ -82,7 +83,8 @@ table! {
     66 writev Partly fs::calls::transfer::writev, "console";
     67 pread64 Partly fs::calls::transfer::pread, "the console has no position";
     68 pwrite64 Partly fs::calls::transfer::pwrite, "the console has no position";
-    73 ppoll Partly fs::poll::ppoll, "console; the signal mask is not exchanged";
+    72 pselect6 Works fs::poll::pselect6, "";
+    73 ppoll Works fs::poll::ppoll, "";
     78 readlinkat Partly fs::calls::names::readlinkat, "/proc/self/exe; there are no files: ENOENT";
     79 newfstatat Partly fs::calls::attributes::newfstatat, "descriptors by AT_EMPTY_PATH";
     80 fstat Partly fs::calls::attributes::fstat, "console";

@@ -1,5 +1,6 @@
 //! The console: bytes to and from the UART, by interrupt when it is not ready.
 
+use super::wait_queue::{self, WaitQueue};
 use crate::errno::Errno;
 use crate::mm::layout;
 use crate::platform::uart::Uart;
@@ -9,9 +10,11 @@ use crate::thread::sched::{self, SCHED, Sched};
 use crate::thread::{Thread, Wake};
 use core::fmt::{self, Write};
 
-/// What threads wait on: addresses that futex(2) refuses, so that they are nobody's futex.
+/// What writers wait on: an address that futex(2) refuses, so that it is nobody's futex.
 const ROOM: usize = layout::PRIVATE.start;
-const INPUT: usize = layout::PRIVATE.start + 4;
+
+/// Who waits for input.
+static INPUT: WaitQueue = WaitQueue::new();
 
 /// Bytes that wait for the device.
 const OUT: usize = 4096;
@@ -144,12 +147,11 @@ pub fn write(thread: &Thread, bytes: &[u8]) -> Result<usize, Errno> {
 }
 
 /// Reads what is there, at least one byte; a carriage return reads as line feed. Errors: EAGAIN if it must not wait, EINTR.
-pub fn read(thread: &Thread, bytes: &mut [u8], wait: bool) -> Result<usize, Errno> {
+pub fn read(bytes: &mut [u8], wait: bool) -> Result<usize, Errno> {
     if bytes.is_empty() {
         return Ok(0);
     }
     loop {
-        let mut sched = SCHED.lock();
         let mut console = CONSOLE.lock();
         let count = console.input.length.min(bytes.len());
         if count > 0 {
@@ -162,13 +164,17 @@ pub fn read(thread: &Thread, bytes: &mut [u8], wait: bool) -> Result<usize, Errn
             }
             return Ok(count);
         }
+        drop(console);
         if !wait {
             return Err(Errno::EAGAIN);
         }
-        drop(console);
-        sched.futexes.wait(thread.index, INPUT, u32::MAX);
-        sched::wait(sched, thread, None)?;
+        INPUT.wait(wait_queue::IN, None, || (available() > 0).then_some(()))?;
     }
+}
+
+/// The queue of who waits for input.
+pub fn input_queue() -> &'static WaitQueue {
+    &INPUT
 }
 
 /// Bytes that a read would give at once.
@@ -188,11 +194,11 @@ pub fn serve() {
     console.flush();
     let (room, input) = (console.take_wanted(), console.input.length > 0);
     drop(console);
-    let mut sched = SCHED.lock();
-    for (ready, key) in [(room, ROOM), (input, INPUT)] {
-        if ready {
-            wake(&mut sched, key);
-        }
+    if room {
+        wake(&mut SCHED.lock(), ROOM);
+    }
+    if input {
+        INPUT.wake_one(wait_queue::IN);
     }
 }
 
@@ -235,9 +241,4 @@ pub fn emergency(text: fmt::Arguments<'_>) {
     if let Some(uart) = Uart::get() {
         let _ = Direct(uart).write_fmt(text);
     }
-}
-
-/// Queues a thread that is to be woken when input comes.
-pub fn watch(sched: &mut Sched, thread: &Thread) {
-    sched.futexes.wait(thread.index, INPUT, u32::MAX);
 }

@@ -4,6 +4,7 @@ use super::buffers::{Sink, Source};
 use super::console;
 use super::file::{File, Status};
 use super::node::{Kind, Metadata};
+use super::wait_queue::WaitQueue;
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
 use crate::uaccess;
@@ -35,12 +36,12 @@ impl File for ConsoleFile {
         Metadata { represents: NUMBER, block_size: 1024, ..Metadata::plain(1, 1, Kind::Characters, PERMISSIONS) }
     }
 
-    fn read(&self, thread: &Thread, to: &mut Sink<'_>) -> SysResult {
+    fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {
         let mut chunk = [0u8; CHUNK];
         let wanted = to.left().min(CHUNK);
         // Probed first, so that a bad pointer loses no input.
         to.probe(wanted)?;
-        let count = console::read(thread, &mut chunk[..wanted], !self.0.is_nonblocking())?;
+        let count = console::read(&mut chunk[..wanted], !self.0.is_nonblocking())?;
         to.put(&chunk[..count])
     }
 
@@ -67,6 +68,10 @@ impl File for ConsoleFile {
     fn ready(&self) -> u32 {
         let input = if console::available() > 0 { linux::POLLIN | linux::POLLRDNORM } else { 0 };
         input | linux::POLLOUT | linux::POLLWRNORM
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        Some(console::input_queue())
     }
 
     /// TIOCGWINSZ (80 by 24), FIONREAD.

@@ -93,6 +93,11 @@ fn index(fd: usize) -> usize {
     fd as u32 as usize
 }
 
+/// One more than the highest number that may be given (RLIMIT_NOFILE).
+pub fn limit() -> usize {
+    TABLE.lock().limit
+}
+
 /// What a descriptor refers to. Errors: EBADF.
 pub fn get(fd: usize) -> Result<Arc<dyn File>, Errno> {
     TABLE.lock().get(fd)

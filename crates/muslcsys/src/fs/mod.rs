@@ -6,6 +6,7 @@
 //! | [`file`] | an open file description: position, flags; what descriptors refer to |
 //! | [`node`] | what a name leads to, in any file system |
 //! | [`buffers`] | where bytes come from and go to |
+//! | [`eventfd`] | counters that can be waited for |
 //! | [`pipe`] | pipes and fifos; [`ring`]: the bytes in them |
 //! | [`wait_queue`] | who waits for a file to become ready |
 //! | `console` | the console's bytes, to and from the UART |
@@ -15,6 +16,8 @@ pub mod buffers;
 // loom's atomics are not `const`, and the table is a static.
 #[cfg(not(loom))]
 pub mod descriptors;
+#[cfg(not(loom))]
+pub mod eventfd;
 pub mod file;
 pub mod node;
 #[cfg(not(loom))]

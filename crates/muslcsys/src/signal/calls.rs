@@ -1,7 +1,7 @@
 //! The calls around signals.
 
 use super::send::{Target, send};
-use super::{Action, Disposition, SIGNALS, UNBLOCKABLE, bit, deliver};
+use super::{Action, Disposition, SIGNALS, UNBLOCKABLE, bit, deliver, mask};
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
 use crate::thread::sched::{self, FIRST_TID, SCHED};
@@ -15,7 +15,8 @@ const SI_KERNEL: i32 = 0x80;
 /// Bytes of a signal set, which every call is told.
 const SET: usize = 8;
 
-fn check_set(bytes: usize) -> Result<(), Errno> {
+/// Errors: EINVAL for a signal set of another size.
+pub(super) fn check_set(bytes: usize) -> Result<(), Errno> {
     if bytes == SET { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
@@ -24,7 +25,7 @@ fn check_signal(signal: usize) -> Result<u32, Errno> {
 }
 
 /// Marks the thread if one of its pending signals is open now.
-fn look(sched: &sched::Sched, thread: &Thread) {
+pub(super) fn look(sched: &sched::Sched, thread: &Thread) {
     let signals = &sched.places[thread.index as usize].signals;
     if signals.deliverable() || sched.program_signals.deliverable(signals.mask) {
         thread.signalled.store(1, Ordering::Release);
@@ -154,21 +155,7 @@ pub fn sigaltstack(thread: &Thread, [new, old, ..]: [usize; 6]) -> SysResult {
 pub fn rt_sigsuspend(thread: &Thread, [set, bytes, ..]: [usize; 6]) -> SysResult {
     check_set(bytes)?;
     let mask = uaccess::read::<u64>(set)? & !UNBLOCKABLE;
-    let mut sched = SCHED.lock();
-    let signals = &mut sched.places[thread.index as usize].signals;
-    signals.mask_to_restore = Some(core::mem::replace(&mut signals.mask, mask));
-    look(&sched, thread);
-    let ended = sched::wait(sched, thread, None);
-    // The handler runs when the call is left; with none, the old mask comes back here.
-    let mut sched = SCHED.lock();
-    let signals = &sched.places[thread.index as usize].signals;
-    if !signals.deliverable() && !sched.program_signals.deliverable(mask) {
-        let signals = &mut sched.places[thread.index as usize].signals;
-        if let Some(mask) = signals.mask_to_restore.take() {
-            signals.mask = mask;
-        }
-    }
-    ended.map(|()| 0)
+    mask::during(thread, Some(mask), || sched::wait(SCHED.lock(), thread, None).map(|()| 0))
 }
 
 /// rt_sigtimedwait(2): `[set, info, timeout, set_bytes]`; gives the signal. Errors: EAGAIN (timeout), EINTR, EINVAL, EFAULT.

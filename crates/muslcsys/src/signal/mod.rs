@@ -3,6 +3,7 @@
 //! - [`send`]: to a thread or to the program
 //! - [`deliver`]: a handler's frame on the program's stack, and back
 //! - [`context`]: the registers of an interrupted thread
+//! - [`mask`]: the mask that a call has while it waits
 //! - [`calls`]: the system calls
 //!
 //! A signal is delivered when its thread leaves a call; a thread that runs the program's own code is stopped and sent to deliver it.
@@ -10,6 +11,7 @@
 pub mod calls;
 pub mod context;
 pub mod deliver;
+pub mod mask;
 pub mod send;
 
 use crate::uaccess;
