@@ -109,12 +109,11 @@ fn protect_image(frames: Range<usize>) {
 
 /// What every lock waits on, made before a second thread exists.
 fn arm_locks(cspace: &mut CSpace, permanent: &mut Permanent) {
-    let events: [&Notification; 8] = [
+    let events: [&Notification; 7] = [
         SCHED.event(),
         SPACE.event(),
         HEAP.event(),
         random::POOL.event(),
-        fs::descriptors::TABLE.event(),
         fs::console::CONSOLE.event(),
         uart::event(),
         crate::program::SLOTS.event(),
@@ -170,7 +169,6 @@ pub fn take_over(
     let (objects, mut permanent, devices) = take_over_memory(info, kept);
     let mut space = Space::new(objects, devices);
     fs::console::start(if kept.console { None } else { uart::Uart::start(&mut space) });
-    fs::start();
     arm_locks(space.objects.cspace(), &mut permanent);
     let endpoint = permanent.make(space.objects.cspace(), object::ENDPOINT, 0);
     fault::set_endpoint(endpoint);
@@ -182,6 +180,7 @@ pub fn take_over(
     let seconds = rtc::read(&mut SPACE.lock());
     clock::start(seconds);
     let initial = start_threads(ipc_buffer, &mut permanent);
+    fs::start();
 
     // The fault thread answers from here on, so registers that EL0 may be denied can be tried.
     let force_ttc = parameters.is_some_and(|p| p.env().any(|v| v == c"SEL4STD_TIMER=ttc"));

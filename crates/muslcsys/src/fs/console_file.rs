@@ -23,7 +23,12 @@ pub struct ConsoleFile(Status);
 impl ConsoleFile {
     /// Open for reading and writing.
     pub fn new() -> Self {
-        Self(Status::new(linux::O_RDWR))
+        Self::open(linux::O_RDWR)
+    }
+
+    /// `flags` as in open(2).
+    pub fn open(flags: u32) -> Self {
+        Self(Status::new(flags))
     }
 }
 

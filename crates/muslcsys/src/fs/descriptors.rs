@@ -2,7 +2,7 @@
 
 use super::file::File;
 use crate::errno::Errno;
-use crate::sync::{Lock, Notification};
+use crate::sync::mutex::Mutex;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -18,7 +18,6 @@ struct Descriptor {
 
 /// Descriptors by number.
 pub struct Table {
-    /// No longer than `limit`.
     entries: Vec<Option<Descriptor>>,
     /// No number below this one is free.
     lowest: usize,
@@ -27,7 +26,7 @@ pub struct Table {
 }
 
 /// The program's descriptors; the lock comes after the scheduler's in the lock order.
-pub static TABLE: Lock<Table> = Lock::new(Table::new(DESCRIPTORS), Notification::none());
+static TABLE: Mutex<Table> = Mutex::new(Table::new(DESCRIPTORS));
 
 impl Table {
     /// No descriptors, and room for numbers below `limit`.
@@ -101,6 +100,16 @@ pub fn limit() -> usize {
 /// What a descriptor refers to. Errors: EBADF.
 pub fn get(fd: usize) -> Result<Arc<dyn File>, Errno> {
     TABLE.lock().get(fd)
+}
+
+/// The highest number that was ever given.
+pub fn highest() -> usize {
+    TABLE.lock().entries.len().saturating_sub(1)
+}
+
+/// Sets RLIMIT_NOFILE; what is open stays open.
+pub fn set_limit(limit: usize) {
+    TABLE.lock().limit = limit;
 }
 
 /// Gives a file the lowest free number. Errors: EMFILE.

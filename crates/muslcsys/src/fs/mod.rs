@@ -5,25 +5,48 @@
 //! | [`descriptors`] | a program's numbers for what it has open |
 //! | [`file`] | an open file description: position, flags; what descriptors refer to |
 //! | [`node`] | what a name leads to, in any file system |
+//! | [`walk`] | from a path to a node |
+//! | [`paths`] | open, make, remove, rename, link: what the calls that name files do |
+//! | [`open_file`] | open files and directories of any file system |
+//! | [`tmpfs`] | files in memory |
+//! | [`devices`] | what is in /dev |
+//! | [`mounts`] | the tree that a program finds |
+//! | [`process`] | root, working directory, umask |
 //! | [`buffers`] | where bytes come from and go to |
 //! | [`eventfd`] | counters that can be waited for |
 //! | [`pipe`] | pipes and fifos; [`ring`]: the bytes in them |
 //! | [`wait_queue`] | who waits for a file to become ready |
 //! | `console` | the console's bytes, to and from the UART |
 //! | `calls` | the calls themselves |
+//!
+//! Everything but the console and the calls is plain logic that runs on the host.
 
 pub mod buffers;
-// loom's atomics are not `const`, and the table is a static.
+// loom's locks are not `const`: what has statics, and what knows of it, is not modelled.
 #[cfg(not(loom))]
 pub mod descriptors;
 #[cfg(not(loom))]
+pub mod devices;
+#[cfg(not(loom))]
 pub mod eventfd;
 pub mod file;
+#[cfg(not(loom))]
+pub mod mounts;
 pub mod node;
 #[cfg(not(loom))]
+pub mod open_file;
+#[cfg(not(loom))]
+pub mod paths;
+#[cfg(not(loom))]
 pub mod pipe;
+#[cfg(not(loom))]
+pub mod process;
 pub mod ring;
+#[cfg(not(loom))]
+pub mod tmpfs;
 pub mod wait_queue;
+#[cfg(not(loom))]
+pub mod walk;
 
 #[cfg(target_vendor = "sel4")]
 pub mod calls;
@@ -34,10 +57,26 @@ pub mod console_file;
 #[cfg(target_vendor = "sel4")]
 pub mod poll;
 
-/// Opens standard input, output and error on the console.
+use crate::errno::Errno;
+
+/// Makes sure that the records of one change to a file system can be allocated (see `heap`). Errors: ENOSPC.
+#[cfg(target_vendor = "sel4")]
+pub fn prepare() -> Result<(), Errno> {
+    crate::mm::SPACE.prepare().map(drop).map_err(|_| Errno::ENOSPC)
+}
+
+/// On the host records come from its own allocator.
+#[cfg(not(target_vendor = "sel4"))]
+pub fn prepare() -> Result<(), Errno> {
+    Ok(())
+}
+
+/// Makes the tree of files, and opens standard input, output and error on the console.
 #[cfg(target_vendor = "sel4")]
 pub fn start() {
-    let console: alloc::sync::Arc<dyn file::File> = alloc::sync::Arc::new(console_file::ConsoleFile::new());
+    let root = mounts::start().expect("memory for the first directories");
+    let console = root.lookup(b"dev").and_then(|dev| dev.lookup(b"console")).expect("the console's node");
+    let console = console.open(linux_raw_sys::general::O_RDWR).expect("the console");
     for _ in 0..3 {
         descriptors::install(console.clone(), false).expect("the first descriptors");
     }

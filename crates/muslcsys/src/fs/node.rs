@@ -153,8 +153,8 @@ pub enum New<'a> {
     Directory,
     /// A symbolic link with this target.
     Link(&'a [u8]),
-    /// A named pipe.
-    Fifo,
+    /// A device, a named pipe or a socket's name, with the number of the device.
+    Special(Kind, u64),
 }
 
 /// Where a symbolic link leads.
@@ -218,6 +218,11 @@ pub trait Node: Any + Send + Sync {
     /// What stat(2) tells about it.
     fn metadata(&self) -> Metadata;
 
+    /// Whether nothing in its file system can be changed.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     /// What its file system has left.
     fn statistics(&self) -> Statistics;
 
@@ -251,8 +256,8 @@ pub trait Node: Any + Send + Sync {
         Err(if self.kind() == Kind::Directory { Errno::EROFS } else { Errno::ENOTDIR })
     }
 
-    /// Makes a file that has no name yet (O_TMPFILE). Errors: EOPNOTSUPP, ENOSPC.
-    fn make_nameless(&self, _permissions: u32) -> Result<Arc<dyn Node>, Errno> {
+    /// Makes a file that has no name yet, and may get one by `link` if `linkable` (O_TMPFILE). Errors: EOPNOTSUPP, ENOSPC.
+    fn make_nameless(&self, _permissions: u32, _linkable: bool) -> Result<Arc<dyn Node>, Errno> {
         Err(Errno::EOPNOTSUPP)
     }
 
@@ -272,6 +277,15 @@ pub trait Node: Any + Send + Sync {
         Err(Errno::EROFS)
     }
 
+    /// Has a name lead to the root of another file system, which is told its place. Errors: EEXIST if it leads to anything but an empty
+    /// directory, ENOSPC, EROFS.
+    fn mount(&self, _name: &[u8], _root: Arc<dyn Node>) -> Result<(), Errno> {
+        Err(Errno::EROFS)
+    }
+
+    /// Tells the root of a file system where it was mounted.
+    fn mounted_at(&self, _directory: &Arc<dyn Node>, _name: &[u8]) {}
+
     /// Gives the entries behind the position `after`, without `.` and `..`, until `give` says that it has enough. Errors: ENOTDIR, ENOENT if
     /// the directory was removed.
     fn entries(&self, _after: u64, _give: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Errno> {
@@ -282,6 +296,11 @@ pub trait Node: Any + Send + Sync {
 
     /// Where a symbolic link leads. Errors: EINVAL for what is none, ENOENT.
     fn target(&self) -> Result<Target, Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// What readlink(2) tells of a link that leads to a node, whatever its names are.
+    fn link_text(&self) -> Result<Box<[u8]>, Errno> {
         Err(Errno::EINVAL)
     }
 
@@ -304,6 +323,22 @@ pub trait Node: Any + Send + Sync {
 
     /// Makes it so long: what is cut off is gone, what is added reads as zeros. Errors: EINVAL, EISDIR, EFBIG, EROFS.
     fn set_size(&self, _size: u64) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Has memory for a range, so that writing there cannot fail for want of it; the file grows to hold it unless `keep_size` (fallocate(2)).
+    /// All or nothing. Errors: ENODEV for what has no bytes of its own, ENOSPC, EFBIG.
+    fn allocate(&self, _offset: u64, _length: u64, _keep_size: bool) -> Result<(), Errno> {
+        Err(Errno::ENODEV)
+    }
+
+    /// Makes a range zero and gives back its memory; the size stays (FALLOC_FL_PUNCH_HOLE). Errors: ENODEV.
+    fn punch(&self, _offset: u64, _length: u64) -> Result<(), Errno> {
+        Err(Errno::ENODEV)
+    }
+
+    /// The first byte from `offset` on that is data, or that is in a hole (SEEK_DATA, SEEK_HOLE). Errors: ENXIO, EINVAL.
+    fn seek_data(&self, _offset: u64, _data: bool) -> Result<u64, Errno> {
         Err(Errno::EINVAL)
     }
 

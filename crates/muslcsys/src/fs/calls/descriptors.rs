@@ -26,6 +26,27 @@ pub fn dup3(_: &Thread, [old, new, flags, ..]: [usize; 6]) -> SysResult {
     Ok(new as u32 as usize)
 }
 
+/// Flags of close_range(2) (linux/close_range.h).
+const CLOSE_RANGE_UNSHARE: u32 = 2;
+const CLOSE_RANGE_CLOEXEC: u32 = 4;
+
+/// close_range(2): `[first, last, flags]`: CLOSE_RANGE_CLOEXEC; CLOSE_RANGE_UNSHARE is nothing where there is one process. Errors: EINVAL.
+pub fn close_range(_: &Thread, [first, last, flags, ..]: [usize; 6]) -> SysResult {
+    let (first, last, flags) = (first as u32, last as u32, flags as u32);
+    if first > last || flags & !(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    for fd in first as usize..=(last as usize).min(descriptors::highest()) {
+        // What is not open is not closed.
+        if flags & CLOSE_RANGE_CLOEXEC != 0 {
+            let _ = descriptors::set_close_on_exec(fd, true);
+        } else {
+            let _ = descriptors::close(fd);
+        }
+    }
+    Ok(0)
+}
+
 /// fcntl(2): `[fd, command, argument]`: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
 /// and what the file itself has. Errors: EBADF, EINVAL, EMFILE.
 pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {

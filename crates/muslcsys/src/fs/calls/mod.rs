@@ -3,4 +3,6 @@
 pub mod attributes;
 pub mod descriptors;
 pub mod names;
+mod path;
+pub mod space;
 pub mod transfer;

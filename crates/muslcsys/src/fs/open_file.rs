@@ -1,0 +1,212 @@
+//! Open files and directories of any file system: a node, a position, and flags.
+
+use super::buffers::{Sink, Source};
+use super::file::{File, Status};
+use super::node::{Entry, Kind, Metadata, Node};
+use crate::errno::{Errno, SysResult};
+use crate::sync::mutex::Mutex;
+use crate::thread::Thread;
+use alloc::sync::Arc;
+use linux_raw_sys::general as linux;
+
+/// An open file of bytes.
+pub struct OpenFile {
+    node: Arc<dyn Node>,
+    status: Status,
+    /// Held while bytes are moved at the position, so that two threads who share it do not move the same ones.
+    position: Mutex<u64>,
+}
+
+impl OpenFile {
+    /// At the first byte; `flags` as in open(2).
+    pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
+        Self { node, status: Status::new(flags), position: Mutex::new(0) }
+    }
+}
+
+impl File for OpenFile {
+    fn status(&self) -> &Status {
+        &self.status
+    }
+
+    fn metadata(&self) -> Metadata {
+        self.node.metadata()
+    }
+
+    fn node(&self) -> Option<&Arc<dyn Node>> {
+        Some(&self.node)
+    }
+
+    fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {
+        let mut position = self.position.lock();
+        let moved = self.node.read_at(to, *position)?;
+        *position += moved as u64;
+        Ok(moved)
+    }
+
+    fn write(&self, _: &Thread, from: &mut Source<'_>) -> SysResult {
+        let mut position = self.position.lock();
+        if self.status.appends() {
+            let (moved, end) = self.node.append(from)?;
+            *position = end;
+            return Ok(moved);
+        }
+        let moved = self.node.write_at(from, *position)?;
+        *position += moved as u64;
+        Ok(moved)
+    }
+
+    fn read_at(&self, to: &mut Sink<'_>, offset: u64) -> SysResult {
+        self.node.read_at(to, offset)
+    }
+
+    /// With O_APPEND it goes to the end, whatever the offset, as on Linux.
+    fn write_at(&self, from: &mut Source<'_>, offset: u64) -> SysResult {
+        if self.status.appends() { self.node.append(from).map(|(moved, _)| moved) } else { self.node.write_at(from, offset) }
+    }
+
+    fn seek(&self, offset: i64, whence: u32) -> SysResult {
+        let mut position = self.position.lock();
+        let from_there = |base: u64| base.checked_add_signed(offset).filter(|&at| at <= i64::MAX as u64).ok_or(Errno::EINVAL);
+        // Offsets that are no number of bytes are past the end.
+        let data = |data| self.node.seek_data(u64::try_from(offset).map_err(|_| Errno::ENXIO)?, data);
+        *position = match whence {
+            linux::SEEK_SET => from_there(0)?,
+            linux::SEEK_CUR => from_there(*position)?,
+            linux::SEEK_END => from_there(self.node.metadata().size)?,
+            linux::SEEK_DATA => data(true)?,
+            linux::SEEK_HOLE => data(false)?,
+            _ => return Err(Errno::EINVAL),
+        };
+        Ok(*position as usize)
+    }
+}
+
+/// An open directory.
+pub struct OpenDirectory {
+    node: Arc<dyn Node>,
+    status: Status,
+    position: Mutex<u64>,
+}
+
+/// What a record of getdents64(2) has before the name: number, next position, length, kind.
+const RECORD: usize = 8 + 8 + 2 + 1;
+/// The longest record: a name of 255 bytes and its end, rounded up.
+const LONGEST_RECORD: usize = (RECORD + 256).next_multiple_of(8);
+
+impl OpenDirectory {
+    /// At the first entry; `flags` as in open(2).
+    pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
+        Self { node, status: Status::new(flags), position: Mutex::new(0) }
+    }
+}
+
+/// Stores one entry; says whether it had room. Errors: EFAULT.
+fn put(to: &mut Sink<'_>, entry: &Entry<'_>) -> Result<bool, Errno> {
+    let length = (RECORD + entry.name.len() + 1).next_multiple_of(8);
+    if to.left() < length || length > LONGEST_RECORD {
+        return Ok(false);
+    }
+    let mut record = [0; LONGEST_RECORD];
+    record[..8].copy_from_slice(&entry.number.to_ne_bytes());
+    record[8..16].copy_from_slice(&entry.next.to_ne_bytes());
+    record[16..18].copy_from_slice(&(length as u16).to_ne_bytes());
+    record[18] = entry.kind.entry_type();
+    record[RECORD..RECORD + entry.name.len()].copy_from_slice(entry.name);
+    match to.put(&record[..length]) {
+        Ok(moved) if moved == length => Ok(true),
+        _ => Err(Errno::EFAULT),
+    }
+}
+
+impl File for OpenDirectory {
+    fn status(&self) -> &Status {
+        &self.status
+    }
+
+    fn metadata(&self) -> Metadata {
+        self.node.metadata()
+    }
+
+    fn node(&self) -> Option<&Arc<dyn Node>> {
+        Some(&self.node)
+    }
+
+    fn read(&self, _: &Thread, _: &mut Sink<'_>) -> SysResult {
+        Err(Errno::EISDIR)
+    }
+
+    fn read_at(&self, _: &mut Sink<'_>, _: u64) -> SysResult {
+        Err(Errno::EISDIR)
+    }
+
+    /// Positions are those that entries came with; 0 is the beginning.
+    fn seek(&self, offset: i64, whence: u32) -> SysResult {
+        let mut position = self.position.lock();
+        let at = match whence {
+            linux::SEEK_SET => Some(offset),
+            linux::SEEK_CUR => offset.checked_add(*position as i64),
+            _ => None,
+        };
+        *position = at.and_then(|at| u64::try_from(at).ok()).ok_or(Errno::EINVAL)?;
+        Ok(*position as usize)
+    }
+
+    fn read_entries(&self, to: &mut Sink<'_>) -> SysResult {
+        let mut position = self.position.lock();
+        let mut ended = Ok(true);
+        let mut at = *position;
+        let mut give = |entry: Entry<'_>| {
+            ended = put(to, &entry);
+            if ended == Ok(true) {
+                at = entry.next;
+            }
+            ended == Ok(true)
+        };
+        let start = *position;
+        let own = self.node.metadata().number;
+        let (dot, up): (&[u8], &[u8]) = (b".", b"..");
+        let mut room = start > 0 || give(Entry { name: dot, number: own, kind: Kind::Directory, next: 1 });
+        if room && start <= 1 {
+            let number = self.node.parent().map_or(own, |parent| parent.metadata().number);
+            room = give(Entry { name: up, number, kind: Kind::Directory, next: 2 });
+        }
+        if room {
+            self.node.entries(start.max(2), &mut give)?;
+        }
+        *position = at;
+        match ended {
+            _ if to.done() > 0 => Ok(to.done()),
+            Ok(true) => Ok(0),
+            Ok(false) => Err(Errno::EINVAL),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A file that was opened only to be named (O_PATH).
+pub struct OpenPath {
+    node: Arc<dyn Node>,
+    status: Status,
+}
+
+impl OpenPath {
+    /// `flags` as in open(2).
+    pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
+        Self { node, status: Status::new(flags) }
+    }
+}
+
+impl File for OpenPath {
+    fn status(&self) -> &Status {
+        &self.status
+    }
+
+    fn metadata(&self) -> Metadata {
+        self.node.metadata()
+    }
+
+    fn node(&self) -> Option<&Arc<dyn Node>> {
+        Some(&self.node)
+    }
+}
