@@ -80,6 +80,9 @@ table! {
     16 fremovexattr Partly fs::calls::attributes::no_attributes_of, "there are no extended attributes: EOPNOTSUPP";
     17 getcwd Works fs::calls::names::getcwd, "";
     19 eventfd2 Works fs::eventfd::eventfd2, "";
+    20 epoll_create1 Works fs::epoll::calls::epoll_create1, "";
+    21 epoll_ctl Works fs::epoll::calls::epoll_ctl, "";
+    22 epoll_pwait Works fs::epoll::calls::epoll_pwait, "";
     23 dup Works fs::calls::descriptors::dup, "";
     24 dup3 Works fs::calls::descriptors::dup3, "";
     25 fcntl Partly fs::calls::descriptors::fcntl, "descriptor and status flags, duplicates";
@@ -195,6 +198,7 @@ table! {
     291 statx Works fs::calls::attributes::statx, "";
     436 close_range Works fs::calls::descriptors::close_range, "";
     439 faccessat2 Works fs::calls::attributes::faccessat2, "";
+    441 epoll_pwait2 Works fs::epoll::calls::epoll_pwait2, "";
     452 fchmodat2 Works fs::calls::attributes::fchmodat2, "";
 }
 

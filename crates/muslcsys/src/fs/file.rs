@@ -1,6 +1,7 @@
 //! Open file descriptions: what a descriptor refers to, and what its duplicates share.
 
 use super::buffers::{Sink, Source};
+use super::epoll::Epoll;
 use super::node::{Metadata, Node};
 use super::wait_queue::WaitQueue;
 use crate::errno::{Errno, SysResult};
@@ -110,6 +111,11 @@ pub trait File: Send + Sync {
 
     /// Who waits for it to become ready; none for a file that is always ready, which epoll refuses (epoll_ctl(2), EPERM).
     fn wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
+    /// The epoll that it is.
+    fn epoll(&self) -> Option<&Epoll> {
         None
     }
 

@@ -13,6 +13,7 @@
 //! | [`mounts`] | the tree that a program finds |
 //! | [`process`] | root, working directory, umask |
 //! | [`buffers`] | where bytes come from and go to |
+//! | [`epoll`] | what of many files is ready |
 //! | [`eventfd`] | counters that can be waited for |
 //! | [`pipe`] | pipes and fifos; [`ring`]: the bytes in them |
 //! | [`wait_queue`] | who waits for a file to become ready |
@@ -27,7 +28,7 @@ pub mod buffers;
 pub mod descriptors;
 #[cfg(not(loom))]
 pub mod devices;
-#[cfg(not(loom))]
+pub mod epoll;
 pub mod eventfd;
 pub mod file;
 #[cfg(not(loom))]

@@ -14,6 +14,7 @@
 //! # Lock order
 //! A thread that holds a lock may take only locks further down this list (`docs/architecture.md` tells why):
 //!
+//! 0. `fs::epoll`'s interest lists, outer epolls first
 //! 1. `thread::SCHED`: threads, futex queues, timer queue, signals
 //! 2. `fs` locks: descriptors, files, pipes, terminal; most are a [`mutex::Mutex`], as there may be any number of them
 //! 3. `mm::SPACE`: address space, frames, capabilities
