@@ -58,6 +58,9 @@ pub mod console_file;
 #[cfg(target_vendor = "sel4")]
 pub mod poll;
 
+#[cfg(all(test, target_os = "linux", not(loom), not(miri)))]
+mod against_host;
+
 use crate::errno::Errno;
 
 /// Makes sure that the records of one change to a file system can be allocated (see `heap`). Errors: ENOSPC.

@@ -24,6 +24,14 @@ impl OpenFile {
     }
 }
 
+/// Offsets are signed: what would end past the last one is no range. Errors: EINVAL.
+fn check(offset: u64, bytes: usize) -> Result<u64, Errno> {
+    match offset.checked_add(bytes as u64) {
+        Some(end) if end <= i64::MAX as u64 => Ok(offset),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 impl File for OpenFile {
     fn status(&self) -> &Status {
         &self.status
@@ -39,7 +47,7 @@ impl File for OpenFile {
 
     fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {
         let mut position = self.position.lock();
-        let moved = self.node.read_at(to, *position)?;
+        let moved = self.node.read_at(to, check(*position, to.left())?)?;
         *position += moved as u64;
         Ok(moved)
     }
@@ -51,17 +59,18 @@ impl File for OpenFile {
             *position = end;
             return Ok(moved);
         }
-        let moved = self.node.write_at(from, *position)?;
+        let moved = self.node.write_at(from, check(*position, from.left())?)?;
         *position += moved as u64;
         Ok(moved)
     }
 
     fn read_at(&self, to: &mut Sink<'_>, offset: u64) -> SysResult {
-        self.node.read_at(to, offset)
+        self.node.read_at(to, check(offset, to.left())?)
     }
 
     /// With O_APPEND it goes to the end, whatever the offset, as on Linux.
     fn write_at(&self, from: &mut Source<'_>, offset: u64) -> SysResult {
+        let offset = check(offset, from.left())?;
         if self.status.appends() { self.node.append(from).map(|(moved, _)| moved) } else { self.node.write_at(from, offset) }
     }
 

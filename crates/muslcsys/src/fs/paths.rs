@@ -37,12 +37,14 @@ pub fn open(origin: &Origin, path: &[u8], flags: u32, permissions: u32) -> Resul
     if create && flags & linux::O_DIRECTORY != 0 {
         return Err(Errno::EINVAL);
     }
-    let follow = if flags & linux::O_NOFOLLOW != 0 || exclusive { Follow::WithSlash } else { Follow::Always };
+    let follow = match (create, exclusive || flags & linux::O_NOFOLLOW != 0) {
+        (true, true) => Follow::CreateNoFollow,
+        (true, false) => Follow::Create,
+        (false, true) => Follow::WithSlash,
+        (false, false) => Follow::Always,
+    };
     loop {
-        let Walked { directory, last, node, slash } = walk(origin, path, if create && exclusive { Follow::Never } else { follow })?;
-        if create && slash && matches!(last, Last::Name(_)) {
-            return Err(Errno::EISDIR);
-        }
+        let Walked { directory, last, node, .. } = walk(origin, path, follow)?;
         match node {
             Some(_) if exclusive => return Err(Errno::EEXIST),
             Some(node) => return open_node(node, flags, create),
@@ -114,7 +116,7 @@ pub fn make(origin: &Origin, path: &[u8], what: New<'_>, permissions: u32) -> Re
 /// The name that something new is to have. Errors: EEXIST, and ENOENT for a name with a slash that is not to be a directory's.
 fn free_name<'a>(walked: &'a Walked<'_>, directory: bool) -> Result<&'a [u8], Errno> {
     let Last::Name(name) = &walked.last else { return Err(Errno::EEXIST) };
-    if walked.node.is_some() {
+    if walked.find()?.is_some() {
         return Err(Errno::EEXIST);
     }
     if walked.slash && !directory {
@@ -146,7 +148,7 @@ pub fn remove(origin: &Origin, path: &[u8], directory: bool) -> Result<(), Errno
         Last::DotDot => return Err(Errno::ENOTEMPTY),
         Last::Itself => return Err(Errno::EBUSY),
     };
-    let node = walked.node.as_ref().ok_or(Errno::ENOENT)?;
+    let node = walked.find()?.ok_or(Errno::ENOENT)?;
     // With a slash behind it, it was to be a directory.
     if walked.slash && !directory {
         return Err(if node.kind() == Kind::Directory { Errno::EISDIR } else { Errno::ENOTDIR });
@@ -162,21 +164,23 @@ pub fn rename(from: &Origin, path: &[u8], to: &Origin, new_path: &[u8], how: Ren
         return Err(Errno::EXDEV);
     }
     let (Last::Name(name), Last::Name(new_name)) = (&old.last, &new.last) else {
-        return Err(if how == Rename::NoReplace && !matches!(new.last, Last::Name(_)) { Errno::EEXIST } else { Errno::EBUSY });
+        let is_name = |last: &Last<'_>| matches!(last, Last::Name(_));
+        return Err(if how == Rename::NoReplace && is_name(&old.last) { Errno::EEXIST } else { Errno::EBUSY });
     };
-    let moved = old.node.as_ref().ok_or(Errno::ENOENT)?;
-    if how == Rename::NoReplace && new.node.is_some() {
+    let moved = old.find()?.ok_or(Errno::ENOENT)?;
+    let existing = new.find()?;
+    if how == Rename::NoReplace && existing.is_some() {
         return Err(Errno::EEXIST);
     }
     let other_moves = how == Rename::Exchange;
-    if other_moves && new.node.is_none() {
+    if other_moves && existing.is_none() {
         return Err(Errno::ENOENT);
     }
     let is_directory = |node: &Arc<dyn Node>| node.kind() == Kind::Directory;
-    if other_moves && new.slash && !new.node.as_ref().is_some_and(is_directory) {
+    if other_moves && new.slash && !existing.as_ref().is_some_and(is_directory) {
         return Err(Errno::ENOTDIR);
     }
-    if !is_directory(moved) && (old.slash || !other_moves && new.slash) {
+    if !is_directory(&moved) && (old.slash || !other_moves && new.slash) {
         return Err(Errno::ENOTDIR);
     }
     old.directory.rename(name, &new.directory, new_name, how)

@@ -21,8 +21,12 @@ pub enum Follow {
     Always,
     /// It is what was looked for, unless a slash follows (lstat(2)).
     WithSlash,
-    /// It is what was looked for, whatever follows: for calls that make or take away a name.
+    /// The last part is not looked at: for calls that make or take away a name. [`Walked::find`] does it.
     Never,
+    /// It is followed, and what it leads to may be made: a slash behind the last part is an error (O_CREAT).
+    Create,
+    /// As `Create`, and it is not followed (O_CREAT with O_EXCL or O_NOFOLLOW).
+    CreateNoFollow,
 }
 
 /// The last part of a path.
@@ -44,10 +48,24 @@ pub struct Walked<'p> {
     pub directory: Arc<dyn Node>,
     /// The last part.
     pub last: Last<'p>,
-    /// What it leads to, if it is there.
+    /// What it leads to, if it is there and was looked at.
     pub node: Option<Arc<dyn Node>>,
     /// A slash follows it.
     pub slash: bool,
+}
+
+impl Walked<'_> {
+    /// What the last part leads to, after [`Follow::Never`]; nothing if it is not there. Errors: ENAMETOOLONG.
+    pub fn find(&self) -> Result<Option<Arc<dyn Node>>, Errno> {
+        match &self.last {
+            Last::Name(name) if name.len() > NAME_MAX => Err(Errno::ENAMETOOLONG),
+            Last::Name(name) => match self.directory.lookup(name) {
+                Err(Errno::ENOENT) => Ok(None),
+                found => found.map(Some),
+            },
+            _ => Ok(self.node.clone()),
+        }
+    }
 }
 
 /// Where a walk begins.
@@ -96,7 +114,7 @@ fn joined(target: Box<[u8]>, after: &[u8]) -> Vec<u8> {
 /// Walks along a path (path_resolution(7)). A last part that is not there is no error; the caller decides.
 ///
 /// # Errors
-/// ENOENT for an empty path or a part in the middle that is not there, ENOTDIR, ELOOP, ENAMETOOLONG, EACCES.
+/// ENOENT for an empty path or a part in the middle that is not there, ENOTDIR, ELOOP, ENAMETOOLONG; EISDIR for a slash behind what may be made.
 pub fn walk<'p>(origin: &Origin, path: &'p [u8], follow: Follow) -> Result<Walked<'p>, Errno> {
     if path.is_empty() {
         return Err(Errno::ENOENT);
@@ -107,6 +125,7 @@ pub fn walk<'p>(origin: &Origin, path: &'p [u8], follow: Follow) -> Result<Walke
     let mut rest = Cow::Borrowed(path);
     let mut at = 0;
     let mut links = 0;
+    let creates = matches!(follow, Follow::Create | Follow::CreateNoFollow);
     let mut directory = if path[0] == b'/' { origin.root.clone() } else { origin.base.clone() };
     if directory.kind() != Kind::Directory {
         return Err(Errno::ENOTDIR);
@@ -129,6 +148,10 @@ pub fn walk<'p>(origin: &Origin, path: &'p [u8], follow: Follow) -> Result<Walke
                     return ended(&directory, Last::DotDot);
                 }
             }
+            _ if is_last && follow == Follow::Never => {
+                return Ok(Walked { directory, last: Last::Name(part(&rest, start, end)), node: None, slash });
+            }
+            _ if is_last && slash && creates => return Err(Errno::EISDIR),
             name if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
             name => {
                 let node = match directory.lookup(name) {
@@ -138,7 +161,8 @@ pub fn walk<'p>(origin: &Origin, path: &'p [u8], follow: Follow) -> Result<Walke
                     node => node?,
                 };
                 let kind = node.kind();
-                let followed = !is_last || follow == Follow::Always || slash && follow == Follow::WithSlash;
+                let always = matches!(follow, Follow::Always | Follow::Create);
+                let followed = !is_last || always || slash && follow == Follow::WithSlash;
                 if kind == Kind::Link && followed {
                     links += 1;
                     if links > LINKS_MAX {
@@ -164,7 +188,7 @@ pub fn walk<'p>(origin: &Origin, path: &'p [u8], follow: Follow) -> Result<Walke
                         }
                     }
                 } else if is_last {
-                    if slash && kind != Kind::Directory && follow != Follow::Never {
+                    if slash && kind != Kind::Directory {
                         return Err(Errno::ENOTDIR);
                     }
                     return Ok(Walked { directory, last: Last::Name(part(&rest, start, end)), node: Some(node), slash });
