@@ -64,15 +64,8 @@ def explain(said):
     return f"cargo vendor failed: {' | '.join(lines[-4:])}"
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--digest", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("cargo", nargs="+")
-    args = parser.parse_args()
-
-    cargo = working_cargo(args.cargo)
+def fetch(cargo, args):
+    """Replaces DIR by the checked source."""
     new = args.out.with_name(args.out.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     # From the manifest's folder, so that rustup finds the toolchain that this tree pins.
@@ -90,6 +83,19 @@ def main():
              f"remove its folder from cargo's registry cache")
     shutil.rmtree(args.out, ignore_errors=True)
     new.rename(args.out)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--digest", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("cargo", nargs="+")
+    args = parser.parse_args()
+
+    cargo = working_cargo(args.cargo)
+    with step.alone(args.out):
+        fetch(cargo, args)
 
 
 if __name__ == "__main__":

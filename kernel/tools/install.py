@@ -33,12 +33,8 @@ def contents(args):
     return files
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    for name in ("kernel", "tree", "generated", "support", "prefix"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    args = parser.parse_args()
-
+def install(args):
+    """Makes the prefix what it should be."""
     files = contents(args)
     if args.prefix.is_dir():
         for path in args.prefix.rglob("*"):
@@ -50,6 +46,16 @@ def main():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(new)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("kernel", "tree", "generated", "support", "prefix"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    args = parser.parse_args()
+
+    with step.alone(args.prefix):
+        install(args)
 
 
 if __name__ == "__main__":

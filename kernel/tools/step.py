@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the steps of the kernel's build have in common: how they end when something is wrong, in one line."""
+import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import sys
@@ -11,6 +13,16 @@ NO_SPACE = "no space left in the build folder"
 def fail(text):
     """End the step, and with it the build."""
     sys.exit(f"kernel: {text}")
+
+
+@contextlib.contextmanager
+def alone(out):
+    """Only one process at a time makes `out`. When ninja alone is killed, the step that it had started goes on, and may still be
+    at work when the next ninja starts the step again."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_name(out.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run(main):

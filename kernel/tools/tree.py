@@ -15,6 +15,21 @@ from pathlib import Path
 import step
 
 
+def make(args, patches):
+    """Replaces DIR by upstream's files, ours, and the patches."""
+    new = args.out.with_name(args.out.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(args.upstream, new, ignore=shutil.ignore_patterns("*.pyc", "manual"))
+    shutil.copytree(args.overlay, new, dirs_exist_ok=True)
+    for path in patches:
+        command = [args.program, "--batch", "--forward", "--fuzz=0", "--silent", "-p1", "-i", path.resolve()]
+        run = subprocess.run(command, cwd=new, capture_output=True, text=True)
+        if run.returncode != 0:
+            step.fail(f"kernel/patches/{path.name} does not apply: {' '.join((run.stdout + run.stderr).split())}")
+    shutil.rmtree(args.out, ignore_errors=True)
+    new.rename(args.out)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--upstream", type=Path, required=True)
@@ -31,19 +46,8 @@ def main():
         step.fail(f"KERNEL_WITHOUT_PATCH={args.without} names {len(left_out)} patches of kernel/patches, "
                   f"it must name one")
 
-    new = args.out.with_name(args.out.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(args.upstream, new, ignore=shutil.ignore_patterns("*.pyc", "manual"))
-    shutil.copytree(args.overlay, new, dirs_exist_ok=True)
-    for path in patches:
-        if path in left_out:
-            continue
-        command = [args.program, "--batch", "--forward", "--fuzz=0", "--silent", "-p1", "-i", path.resolve()]
-        run = subprocess.run(command, cwd=new, capture_output=True, text=True)
-        if run.returncode != 0:
-            step.fail(f"kernel/patches/{path.name} does not apply: {' '.join((run.stdout + run.stderr).split())}")
-    shutil.rmtree(args.out, ignore_errors=True)
-    new.rename(args.out)
+    with step.alone(args.out):
+        make(args, [path for path in patches if path not in left_out])
 
 
 if __name__ == "__main__":
