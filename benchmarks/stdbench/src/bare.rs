@@ -1,46 +1,25 @@
 //! Two notification objects and nothing else between two threads: seL4's own calls, through libsel4.
 
 use libsel4_sys as sel4;
-use std::ffi::c_long;
+use sel4std::{Slots, Untyped};
 
-/// `struct sel4std_path` of sel4std.h.
-#[derive(Default)]
-#[repr(C)]
-struct Path {
-    root: usize,
-    index: usize,
-    depth: usize,
-    node_index: usize,
-    node_depth: usize,
-    node_offset: usize,
-}
-
-unsafe extern "C" {
-    fn sel4std_untyped_alloc(size_bits: u32) -> c_long;
-    fn sel4std_slots_alloc(count: u32) -> c_long;
-    fn sel4std_slot_path(slot: usize, out: *mut Path) -> c_long;
-}
-
-/// Two notifications; they are the program's until it ends.
+/// Two notifications.
 pub struct Pair {
-    first: sel4::seL4_CPtr,
-}
-
-fn positive(result: c_long) -> Result<usize, String> {
-    usize::try_from(result).map_err(|_| format!("sel4std error {result}"))
+    slots: Slots,
+    // Dropped behind the slots, so that it is revoked when nothing names its objects.
+    _untyped: Untyped,
 }
 
 impl Pair {
     /// Makes them.
     pub fn new() -> Result<Self, String> {
-        let mut path = Path::default();
-        // SAFETY: the functions check their arguments, `path` outlives the call, and both slots are empty.
-        let (slot, error) = unsafe {
-            let untyped = positive(sel4std_untyped_alloc(12))?;
-            let slot = positive(sel4std_slots_alloc(2))?;
-            positive(sel4std_slot_path(slot, &mut path))?;
-            let error = sel4::seL4_Untyped_Retype(
-                untyped as _,
+        let refused = |error: sel4std::Error| format!("sel4std: {error}");
+        let (untyped, slots) = (Untyped::new(12).map_err(refused)?, Slots::new(2).map_err(refused)?);
+        let path = slots.path(0);
+        // SAFETY: memory and slots are this value's own.
+        let error = unsafe {
+            sel4::seL4_Untyped_Retype(
+                untyped.cap() as _,
                 sel4::seL4_NotificationObject as _,
                 0,
                 path.root as _,
@@ -48,24 +27,23 @@ impl Pair {
                 path.node_depth as _,
                 path.node_offset as _,
                 2,
-            );
-            (slot, error)
+            )
         };
         if error as u32 != 0 {
             return Err(format!("seL4 error {error}"));
         }
-        Ok(Self { first: slot as _ })
+        Ok(Self { slots, _untyped: untyped })
     }
 
     /// Signals one of them.
-    pub fn signal(&self, which: u64) {
+    pub fn signal(&self, which: u32) {
         // SAFETY: the capability is a notification's.
-        unsafe { sel4::seL4_Signal(self.first + which) }
+        unsafe { sel4::seL4_Signal(self.slots.cap(which) as _) }
     }
 
     /// Waits for one of them.
-    pub fn wait(&self, which: u64) {
+    pub fn wait(&self, which: u32) {
         // SAFETY: as above; the badge is not asked for.
-        unsafe { sel4::seL4_Wait(self.first + which, std::ptr::null_mut()) }
+        unsafe { sel4::seL4_Wait(self.slots.cap(which) as _, std::ptr::null_mut()) }
     }
 }

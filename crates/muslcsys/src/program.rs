@@ -17,6 +17,8 @@ use crate::thread::sched::SCHED;
 use crate::uaccess;
 use alloc::collections::BTreeMap;
 
+use sel4std::{Counts, Path};
+
 /// Untypeds that the program has: capability pointer to what they are.
 pub static SLOTS: Lock<BTreeMap<usize, Given>> = Lock::new(BTreeMap::new(), Notification::none());
 
@@ -29,38 +31,8 @@ pub enum Given {
     Block(BlockId),
 }
 
-/// Counts of what is in use, as `sel4std_counts` tells them.
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-pub struct Counts {
-    /// Pages of 4 KiB that are free.
-    pub free_pages: usize,
-    /// Pages promised to the program.
-    pub promised_pages: usize,
-    /// Pages that can be promised.
-    pub promisable_pages: usize,
-    /// Areas of the address space.
-    pub areas: usize,
-    /// Living threads.
-    pub threads: usize,
-    /// Bytes of records in `muslcsys`'s heap.
-    pub record_bytes: usize,
-}
-
 // SAFETY: integers without padding.
 unsafe impl uaccess::Plain for Counts {}
-
-/// Where a slot is, as CNode invocations name it: `struct sel4std_path`.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Path {
-    root: usize,
-    index: usize,
-    depth: usize,
-    node_index: usize,
-    node_depth: usize,
-    node_offset: usize,
-}
 
 // SAFETY: integers without padding.
 unsafe impl uaccess::Plain for Path {}

@@ -32,33 +32,5 @@ pub fn end() -> ExitCode {
     ExitCode::from(u8::from(done == 0 || failed != 0))
 }
 
-/// What is in use: `struct sel4std_counts` of sel4std.h.
-#[repr(C)]
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Pages that are free.
-    pub free_pages: usize,
-    /// Pages promised.
-    pub promised_pages: usize,
-    /// Pages that can be promised.
-    pub promisable_pages: usize,
-    /// Areas of the address space.
-    pub areas: usize,
-    /// Living threads.
-    pub threads: usize,
-    /// Bytes of muslcsys's records.
-    pub record_bytes: usize,
-}
-
-unsafe extern "C" {
-    fn sel4std_counts(counts: *mut Counts) -> isize;
-}
-
-/// The counts now.
-pub fn counts() -> Counts {
-    let mut counts = Counts::default();
-    // SAFETY: the structure is as sel4std.h says, and written by the call.
-    let result = unsafe { sel4std_counts(&mut counts) };
-    assert_eq!(result, 0);
-    counts
-}
+/// What is in use, and the counts now.
+pub use sel4std::{Counts, counts};
