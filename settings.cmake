@@ -48,6 +48,17 @@ setting(ROOT_STACK 8192 "stack of the root task's first thread, in KiB")
 number(ROOT_STACK 64)
 setting(ROOT_ARGS "" "arguments of the root task after its name, separated by semicolons")
 setting(ROOT_ENV "" "environment of the root task, NAME=VALUE, separated by semicolons")
+setting(ROOT_FILES "" "folder of this machine whose files the root task finds, read-only; a relative path is one in this tree; empty: none")
+if(ROOT_FILES)
+    cmake_path(ABSOLUTE_PATH ROOT_FILES BASE_DIRECTORY "${CMAKE_SOURCE_DIR}" OUTPUT_VARIABLE ROOT_FILES_FOLDER)
+    if(NOT IS_DIRECTORY "${ROOT_FILES_FOLDER}")
+        message(FATAL_ERROR " ROOT_FILES is \"${ROOT_FILES}\", there is no such folder")
+    endif()
+endif()
+setting(ROM_MOUNT /rom "folder that a program finds the files of its image in; an absolute path")
+if(NOT ROM_MOUNT MATCHES "^/+[^/]")
+    message(FATAL_ERROR " ROM_MOUNT is \"${ROM_MOUNT}\", it must be an absolute path and not /")
+endif()
 
 # ---- this machine ----
 

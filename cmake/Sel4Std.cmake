@@ -5,9 +5,14 @@
 #   sel4std           a library to name in target_link_libraries(): the sysroot's headers, C library, start files and
 #                     layout, and libsel4's headers
 #
-#   sel4_image(program [ARGS arg...] [ENV NAME=VALUE...] [ARCHIVE file.cpio])
+#   sel4_image(program [ARGS arg...] [ENV NAME=VALUE...] [ROM folder | ARCHIVE file.cpio] [MOUNT folder])
 #                     program.boot.elf: boot loader, kernel, the program as the root task, its arguments, its environment and
 #                     its files; and the target simulate-program, which boots it in QEMU
+#
+#                     ROM       a folder, with all that is in it; the image is packed again when anything in it changed, was
+#                               added or removed
+#                     ARCHIVE   or a CPIO archive in newc format
+#                     MOUNT     where the program finds the files; default: ROM_MOUNT
 
 include_guard(GLOBAL)
 set(SEL4_STD_FOLDER "${CMAKE_CURRENT_LIST_DIR}/..")
@@ -45,9 +50,10 @@ function(_sel4_rust_parts out program)
 endfunction()
 
 function(sel4_image program)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "ARCHIVE" "ARGS;ENV")
-    if(NOT TARGET ${program} OR arg_UNPARSED_ARGUMENTS)
-        message(FATAL_ERROR " sel4_image(program [ARGS ...] [ENV ...] [ARCHIVE file]): wrong arguments ${program} ${arg_UNPARSED_ARGUMENTS}")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "ROM;ARCHIVE;MOUNT" "ARGS;ENV")
+    if(NOT TARGET ${program} OR arg_UNPARSED_ARGUMENTS OR (arg_ROM AND arg_ARCHIVE))
+        message(FATAL_ERROR " sel4_image(program [ARGS ...] [ENV ...] [ROM folder | ARCHIVE file] [MOUNT folder]): "
+            "wrong arguments ${ARGV}")
     endif()
     set(image "${CMAKE_CURRENT_BINARY_DIR}/${program}.boot.elf")
     set(options "")
@@ -61,11 +67,22 @@ function(sel4_image program)
         cmake_path(ABSOLUTE_PATH arg_ARCHIVE BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
         list(APPEND options "--archive=${arg_ARCHIVE}")
     endif()
+    set(depfile "")
+    if(arg_ROM)
+        cmake_path(ABSOLUTE_PATH arg_ROM BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+        list(APPEND options "--rom=${arg_ROM}" "--deps=${image}.d")
+        set(depfile DEPFILE "${image}.d")
+    endif()
+    if(NOT arg_MOUNT)
+        set(arg_MOUNT "${ROM_MOUNT}")
+    endif()
+    list(APPEND options "--mount=${arg_MOUNT}")
     add_custom_command(
         OUTPUT "${image}"
         COMMAND "${mkimage_PROGRAM}" --loader "${LOADER_PROGRAM}" --kernel "${SEL4_PREFIX}/bin/kernel.elf"
             --root-task "$<TARGET_FILE:${program}>" --arg0 "${program}" --qemu ${options} --output "${image}"
         DEPENDS ${program} "${mkimage_PROGRAM}" "${LOADER_PROGRAM}" "${SEL4_PREFIX}/bin/kernel.elf" ${SEL4_PREFIX_STAMP} ${arg_ARCHIVE}
+        ${depfile}
         COMMENT "Packing ${program}.boot.elf" VERBATIM)
     add_custom_target(${program}-image ALL DEPENDS "${image}")
     _sel4_rust_parts(rust ${program})
@@ -74,6 +91,6 @@ function(sel4_image program)
     endif()
 
     add_custom_target(simulate-${program}
-        COMMAND "${SEL4_STD_FOLDER}/tools/qemu" --level ${ENTRY_LEVEL} --memory ${QEMU_MEMORY} "${image}" ${QEMU_OPTIONS}
+        COMMAND "${SEL4_STD_FOLDER}/tools/qemu" --level ${ENTRY_LEVEL} --memory ${QEMU_MEMORY} --prefix "${SEL4_PREFIX}" "${image}" ${QEMU_OPTIONS}
         DEPENDS "${image}" COMMENT "Booting ${program}.boot.elf (leave QEMU with Ctrl-A X)" USES_TERMINAL VERBATIM)
 endfunction()

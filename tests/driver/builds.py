@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .core import TOP, Failure, Skip, Test, ending
+from .core import MUSLC_PREFIX, SEL4_PREFIX, TOP, VARIANTS, Failure, Skip, Test, ending
 from . import trees
 
 SECONDS = 1200
@@ -18,6 +18,7 @@ COMPONENT = "greeting/src/lib.rs"
 def tests():
     yield Test("build: nothing to do is nothing done", nothing_to_do)
     yield Test("build: a project outside this tree", outside)
+    yield Test("build: files of a folder in an image", rom)
     yield Test("build: ten lines of CMake are enough", ten_lines)
     yield Test("build: two Rust libraries in one program", two_libraries)
     yield Test("build: interrupted", interrupted)
@@ -74,7 +75,7 @@ class Project:
         path.write_text(text.replace(old, new))
 
     def boots_with(self, line):
-        ran = self.place.run([TOP / "tools" / "qemu", self.image], 60)
+        ran = self.place.run([TOP / "tools" / "qemu", "--prefix", trees.prefix(self.place, VARIANTS[0]), self.image], 60)
         if ran.code != 42 or line not in ran.output.splitlines():
             raise Failure(f"QEMU {ending(ran, 60)}, not with 42, or without {line!r}{ran.tail()}")
 
@@ -86,9 +87,10 @@ def nothing_to_do(place):
     if "no work to do" not in (output := trees.ninja(place, folder)):
         raise Failure(f"a second ninja worked:\n{output}")
     command, line = [TOP / "simulate", "--build", folder], "Booting all finished"
-    place.run(command, SECONDS, until=line)
+    env = {"SEL4_PREFIX": SEL4_PREFIX, "MUSLC_PREFIX": MUSLC_PREFIX}
+    place.run(command, SECONDS, until=line, env=env)
     started = time.monotonic()
-    ran = place.run(command, 60, until=line)
+    ran = place.run(command, 60, until=line, env=env)
     seconds = time.monotonic() - started
     if line not in ran.output or "no work to do" not in ran.output:
         raise Failure(f"a second ./simulate built something or did not boot{ran.tail()}")
@@ -135,6 +137,43 @@ def outside(place):
         project.configure("-DPANIC=abort", "-DRUST_PROFILE=dev")
         project.must_build()
         project.boots_with("Welcome, world, from Rust on seL4")
+
+
+def rom(place):
+    """A folder's files are in the image; a changed, an added, a removed file and a changed link have it packed again, and
+    nothing else is done then; a folder that is not there is one line."""
+    with Project(place, "rom") as project:
+        project.edit("CMakeLists.txt", "ARGS world", "ARGS world ROM assets MOUNT /assets")
+        project.configure()
+        ran = project.ninja()
+        if ran.code == 0 or "assets: cannot be read: No such file or directory" not in ran.output or project.image.exists():
+            raise Failure(f"a folder that is not there was not refused{ran.tail()}")
+        assets = project.source / "assets"
+        (assets / "deep down").mkdir(parents=True)
+        (assets / "deep down" / "first file").write_text("the first text\n")
+
+        def packed_with(wanted, unwanted=b"never written"):
+            output = project.must_build()
+            if output.count("Packing") != 1 or "Compiling" in output or "Building C" in output and wanted != b"the first text":
+                raise Failure(f"not exactly the image was packed again:\n{output}")
+            image = project.image.read_bytes()
+            if wanted not in image or unwanted in image:
+                raise Failure(f"the image has no {wanted!r}, or still has {unwanted!r}")
+            if "no work to do" not in project.must_build():
+                raise Failure("a second ninja worked")
+
+        packed_with(b"the first text")
+        if b"/assets\0" not in project.image.read_bytes():
+            raise Failure("the mount place is not in the image")
+        (assets / "deep down" / "first file").write_text("another text\n")
+        packed_with(b"another text", b"the first text")
+        (assets / "deep down" / "added").write_text("text of an added file")
+        packed_with(b"text of an added file")
+        (assets / "deep down" / "added").unlink()
+        packed_with(b"another text", b"text of an added file")
+        (assets / "link").symlink_to("leads nowhere")
+        packed_with(b"leads nowhere")
+        project.boots_with("Hello, world, from Rust on seL4")
 
 
 def touched(project, file):
@@ -204,6 +243,8 @@ WRONG_SETTINGS = [
     ("PLATFORM", "hikey", "PLATFORM is \"hikey\", it must be one of: zynqmp"),
     ("QEMU_MEMORY", "4G", "QEMU_MEMORY is \"4G\", it must be a whole number"),
     ("ROOT_STACK", "16", "ROOT_STACK is \"16\", it must be a whole number of at least 64"),
+    ("ROOT_FILES", "no/such/folder", "ROOT_FILES is \"no/such/folder\", there is no such folder"),
+    ("ROM_MOUNT", "rom", "ROM_MOUNT is \"rom\", it must be an absolute path and not /"),
     ("JOBS", "0", "JOBS is \"0\", it must be a whole number of at least 1"),
     ("SEL4_PREFIX", "/nonexistent", "SEL4_PREFIX=/nonexistent: there is no such folder"),
     ("MUSLC_PREFIX", "/nonexistent", "MUSLC_PREFIX: /nonexistent is not a folder"),
@@ -247,7 +288,7 @@ def no_program(place):
         task, image = Path(folder) / "task.elf", Path(folder) / "boot.elf"
         task.write_text("not a program")
         command = [base / "bin" / "mkimage", "--loader", base / "below-libc" / "loader"]
-        kernel = trees.prefix(place, "debug") / "bin" / "kernel.elf"
+        kernel = trees.prefix(place, VARIANTS[0]) / "bin" / "kernel.elf"
         ran = place.run([*command, "--kernel", kernel, "--root-task", task, "--output", image], 60)
         if ran.code in (0, None) or len(ran.output.strip().splitlines()) != 1 or "not an ELF file" not in ran.output:
             raise Failure(f"mkimage {ending(ran, 60)}{ran.tail()}")
