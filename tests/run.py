@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the tests, two at a time, and counts them. Called by ./test.
 
-    tests/run.py --build FOLDER [--list] [--rust-suites] [--without NAME]... [NAME...]
+    tests/run.py --build FOLDER [--list] [--rust-suites] [--crates-io] [--without NAME]... [NAME...]
 
 NAME chooses the tests whose names contain it, --without NAME leaves those out; --rust-suites runs Rust's own suites alone
-and writes docs/std-support.md. A test that does not end in its time has failed. What a failed test said last is shown; all
+and writes docs/std-support.md; --crates-io runs the tests of the crates NAME, or of all in tests/crates-io/crates.toml, and
+writes docs/crates.md. SEL4_PREFIX and MUSLC_PREFIX in the environment name the kernel and the C library to test with. A test that does not end in its time has failed. What a failed test said last is shown; all
 that tests said is in tests/log in the build folder. The last line is `N passed, N failed`, with `, N skipped` where this
 machine lacks something.
 """
@@ -49,6 +50,7 @@ def main():
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--list", action="store_true", help="names the tests and runs none")
     parser.add_argument("--rust-suites", action="store_true", help="runs Rust's own suites alone and writes docs/std-support.md")
+    parser.add_argument("--crates-io", action="store_true", help="runs the tests of crates of crates.io alone and writes docs/crates.md")
     parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leaves out the tests whose names contain it")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
@@ -56,6 +58,9 @@ def main():
     tests = [*host.tests(), *board.tests(), *builds.tests()]
     if options.rust_suites:
         options.names = ["Rust's own suites"]
+    crates = None
+    if options.crates_io:
+        crates, options.names = options.names, ["crates.io"]
     if options.names:
         tests = [test for test in tests if any(name in test.name for name in options.names)]
     tests = [test for test in tests if not any(name in test.name for name in options.without)]
@@ -66,7 +71,7 @@ def main():
     if not tests:
         sys.exit(f"no test's name contains {' or '.join(options.names)}; see ./test --list")
 
-    place, total = Place(options.build.resolve(), options.rust_suites), Counts()
+    place, total = Place(options.build.resolve(), options.rust_suites, crates), Counts()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         for done in as_completed([pool.submit(run, test, place) for test in tests]):
             counts, line = done.result()

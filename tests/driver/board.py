@@ -2,7 +2,7 @@
 
 import re
 
-from .core import TOP, Failure, Test, ending
+from .core import SEL4_PREFIX, TOP, VARIANTS, Failure, Test, ending
 from . import trees
 
 IMAGES = TOP / "tests" / "images"
@@ -10,20 +10,22 @@ SECONDS = 60
 
 
 def tests():
-    matrix = [("debug", "unwind", (1, 2, 3)), ("release", "unwind", (1, 2, 3)), ("debug", "abort", (1,)), ("release", "abort", (1,))]
-    for variant, panic, levels in matrix:
-        for level in levels:
-            yield boot("rootserver", variant, panic, level)
+    for panic, levels in (("unwind", (1, 2, 3)), ("abort", (1,))):
+        for variant in VARIANTS:
+            for level in levels:
+                yield boot("rootserver", variant, panic, level)
     for expected in sorted(IMAGES.glob("*.expect")):
         if expected.stem != "rootserver":
-            yield boot(expected.stem, "debug", "unwind", 1)
-            yield boot(expected.stem, "release", "unwind", 1)
-    for variant in ("debug", "release"):
+            for variant in VARIANTS:
+                yield boot(expected.stem, variant, "unwind", 1)
+    for variant in VARIANTS:
         yield Test(f"seL4: {variant}", lambda place, variant=variant: programs(place, variant))
-    yield Test("kernel", kernel)
+    if not SEL4_PREFIX:
+        yield Test("kernel", kernel)
     yield Test("loader", loader)
     yield Test("cargo sel4", cargo_sel4)
     yield Test("Rust's own suites", rust_suites)
+    yield Test("crates.io", crates_io)
 
 
 class Expected:
@@ -57,7 +59,7 @@ def boot(name, variant, panic, level):
         folder = trees.images(place, variant, panic)
         folder = folder / "rootserver" if name == "rootserver" else folder
         expected = Expected(IMAGES / f"{name}.expect", panic)
-        ran = place.run([TOP / "tools" / "qemu", "--level", level, folder / f"{name}.boot.elf"], expected.seconds)
+        ran = place.run([TOP / "tools" / "qemu", "--level", level, "--prefix", trees.prefix(place, variant), folder / f"{name}.boot.elf"], expected.seconds)
         if ran.code != expected.exit:
             raise Failure(f"{ending(ran, expected.seconds)}, not with {expected.exit}{ran.tail()}")
         if missing := expected.missing(ran.output):
@@ -75,7 +77,7 @@ def kernel(place):
 
 
 def cargo_sel4(place):
-    env = {"SEL4_STD_BUILD": trees.main(place)}
+    env = {"SEL4_STD_BUILD": trees.main(place), "CARGO_SEL4": trees.cargo_sel4(place)}
     return place.counted(["python3", "-B", TOP / "tests" / "cargo-sel4" / "run"], 3000, env=env)
 
 
@@ -97,8 +99,23 @@ def programs(place, variant):
 
 def rust_suites(place):
     """Rust's own tests of core, alloc and std. The table of the documentation is written only when they alone are asked for."""
-    base = trees.tree(place, "release")
-    env = parts(base) | {"SEL4_PREFIX": trees.prefix(place, "release")}
+    variant = VARIANTS[-1]
+    base = trees.tree(place, variant)
+    env = parts(base) | {"SEL4_PREFIX": trees.prefix(place, variant)}
     table = TOP / "docs" / "std-support.md" if place.rust_suites else place.build / "std-support.md"
     command = ["python3", "-B", TOP / "tests" / "rust-suites" / "run", "--build", place.build, "--docs", table]
     return place.counted(command, 4200, env=env)
+
+
+def crates_io(place):
+    """The own tests of crates of crates.io: those that were asked for, else the quick ones, without writing the documentation."""
+    variant = VARIANTS[-1]
+    base = trees.tree(place, variant)
+    env = {"SEL4_STD_BUILD": base, "SEL4_SYSROOT": base / "sysroot", "SEL4_LOADER": base / "below-libc" / "loader",
+           "SEL4_PREFIX": trees.prefix(place, variant), "CARGO_SEL4": trees.cargo_sel4(place)}
+    command = ["python3", "-B", TOP / "tests" / "crates-io" / "run", "--build", place.build, "--jobs", "2"]
+    if place.crates is None:
+        command += ["--quick", "--docs", place.build / "crates.md"]
+    else:
+        command += place.crates
+    return place.counted(command, 36000 if place.crates is not None else 3000, env=env)

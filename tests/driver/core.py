@@ -13,6 +13,10 @@ from typing import Callable
 TOP = Path(__file__).resolve().parents[2]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 SHOWN_LINES = 30
+# The kernel and the C library that the caller's environment names; "" for those that this tree makes.
+SEL4_PREFIX, MUSLC_PREFIX = (os.environ.get(name, "") for name in ("SEL4_PREFIX", "MUSLC_PREFIX"))
+# The kernels: both variants of kernel/, or the one that is named.
+VARIANTS = ("given",) if SEL4_PREFIX else ("debug", "release")
 # What in the caller's environment would change what is tested.
 CALLERS = {"RUSTUP_TOOLCHAIN", "RUSTC", "RUSTFLAGS", "RUST_BACKTRACE", "CARGO_TARGET_DIR", "SEL4_PREFIX", "MUSLC_PREFIX", "SYSROOT"}
 
@@ -71,6 +75,8 @@ class Place:
     build: Path
     # Rust's own suites were asked for alone.
     rust_suites: bool = False
+    # The crates of crates.io that were asked for alone, [] for all of them; None: they were not.
+    crates: list | None = None
     rust: dict = field(default_factory=dict)
     builds: dict = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)

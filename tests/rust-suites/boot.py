@@ -5,8 +5,10 @@ import os
 import selectors
 import subprocess
 import time
+from pathlib import Path
 
 from libtest import Console
+from prefix import qemu_cores
 
 MEMORY_MIB = 4096
 # For a boot up to the first test, on a machine that does much else.
@@ -36,6 +38,7 @@ class Board:
         console = console or Console()
         qemu = ["qemu-system-aarch64", "-machine", "xlnx-zcu102", "-m", f"{MEMORY_MIB}M", "-nographic", "-kernel", str(image),
                 "-semihosting-config", "enable=on,target=native,userspace=on"]
+        qemu += qemu_cores(Path(self.kernel).parent.parent)
         process = subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                    env={**os.environ, "QEMU_AUDIO_DRV": "none"})
         try:

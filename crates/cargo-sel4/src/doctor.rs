@@ -98,7 +98,7 @@ fn rows(places: &Places) -> Vec<Row> {
         }
         rows.push(row);
     }
-    if places.prefix.variable.is_none() {
+    if places.prefix.variable.is_none() && install::Cache::read(&places.build).get("SEL4_PREFIX").is_none() {
         rows.push(kernels());
     }
     rows

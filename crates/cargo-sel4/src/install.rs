@@ -98,6 +98,13 @@ impl Places {
                 "leave one of them out",
             ));
         }
+        // The sysroot there is built against that kernel.
+        if let (Some(variant), Some(prefix)) = (variant, Cache::read(&build).get("SEL4_PREFIX")) {
+            return Err(Error::new(
+                format_args!("--kernel {}: {} is configured with SEL4_PREFIX={prefix}", variant.name(), build.display()),
+                "leave --kernel out",
+            ));
+        }
         let sysroot = place("SEL4_SYSROOT", build.join("sysroot"));
         let loader = place("SEL4_LOADER", build.join("below-libc/loader"));
         let prefix = place("SEL4_PREFIX", built_prefix(&build, variant));
@@ -140,12 +147,11 @@ fn built_prefix(build: &Path, variant: Option<Variant>) -> PathBuf {
     let configured = cache.get("KERNEL_VARIANT").unwrap_or(Variant::Debug.name());
     let inside = |name: &str| build.join(format!("kernel-{name}/prefix"));
     match (variant, cache.get("SEL4_PREFIX")) {
-        (None, Some(prefix)) => PathBuf::from(prefix),
+        (_, Some(prefix)) => PathBuf::from(prefix),
         (None, None) => inside(configured),
-        (Some(variant), prefix) => {
+        (Some(variant), None) => {
             let own = inside(variant.name());
-            let is_built = own.join("bin/kernel.elf").is_file();
-            if is_built || prefix.is_none() && variant.name() == configured {
+            if own.join("bin/kernel.elf").is_file() || variant.name() == configured {
                 own
             } else {
                 apart(build, variant).join("prefix")
@@ -250,6 +256,8 @@ mod tests {
         assert_eq!(prefix(Some(Variant::Debug)), root.join("build/cargo-sel4/kernel-debug/prefix"));
         fs::write(root.join("build/CMakeCache.txt"), "SEL4_PREFIX:STRING=/opt/sel4\n").unwrap();
         assert_eq!(prefix(None), Path::new("/opt/sel4"));
+        let error = find(Some(Variant::Debug), &[("SEL4_STD", &root)]).unwrap_err().to_string();
+        assert!(error.contains("is configured with SEL4_PREFIX=/opt/sel4 (leave --kernel out)"), "{error}");
     }
 
     #[test]

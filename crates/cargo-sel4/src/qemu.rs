@@ -37,9 +37,9 @@ impl Options {
         Self { el: 1, memory: 4096, icount: false, args: Vec::new() }
     }
 
-    /// The command that boots `image` with `program`, console on standard input and output, without QEMU's monitor.
+    /// The command that boots `image` on a board of `cores` cores with `program`, console on standard input and output, without QEMU's monitor.
     #[must_use]
-    pub fn command(&self, program: &Path, image: &Path) -> Command {
+    pub fn command(&self, program: &Path, image: &Path, cores: u64) -> Command {
         let machine = match self.el {
             3 => "xlnx-zcu102,secure=on",
             2 => "xlnx-zcu102,virtualization=on",
@@ -52,6 +52,9 @@ impl Options {
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         // userspace=on: the root task itself ends QEMU, with its exit code.
         command.args(["-semihosting-config", "enable=on,target=native,userspace=on"]);
+        if cores > 1 {
+            command.args(["-smp", &cores.to_string()]);
+        }
         if self.icount {
             command.args(["-icount", "shift=0,sleep=off"]);
         }
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
 
     fn words(options: &Options) -> Vec<String> {
-        let command = options.command("qemu".as_ref(), "boot.elf".as_ref());
+        let command = options.command("qemu".as_ref(), "boot.elf".as_ref(), 4);
         command.get_args().map(|arg| arg.to_str().unwrap().to_owned()).collect()
     }
 
@@ -103,6 +106,7 @@ mod tests {
         let options = Options { el: 1, memory: 1, icount: true, args: vec!["-d".into(), "int".into()] };
         let words = words(&options);
         assert!(words.windows(2).any(|pair| pair == ["-icount", "shift=0,sleep=off"]));
+        assert!(words.windows(2).any(|pair| pair == ["-smp", "4"]));
         assert!(words.ends_with(&["boot.elf".into(), "-d".into(), "int".into()]));
     }
 

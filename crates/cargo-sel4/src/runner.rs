@@ -36,11 +36,12 @@ pub fn run(settings: &Settings, elf: &Path, args: &[OsString]) -> Result<Outcome
     let file = folder.path().join("boot.elf");
     image.write(&file).map_err(|error| Error::new(error, "nothing was booted"))?;
 
+    let cores = mkimage::kernel_option(&settings.kernel, "MAX_NUM_NODES").unwrap_or(1);
     let name = elf.file_name().unwrap_or(elf.as_os_str()).to_string_lossy().into_owned();
     let here = std::env::current_dir().unwrap_or_default();
     let mut printer = None;
     supervise::run(
-        settings.qemu.command(&settings.qemu_program, &file),
+        settings.qemu.command(&settings.qemu_program, &file, cores),
         &name,
         settings.bounds,
         settings.boot,

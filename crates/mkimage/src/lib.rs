@@ -22,6 +22,17 @@ use std::path::{Path, PathBuf};
 
 pub use error::{Error, Problem};
 
+/// A number of the configuration that a kernel was built with, without its `CONFIG_`: what `gen_config.json` beside it has, where
+/// seL4's install step puts it in a SEL4_PREFIX (as a number, or as 5.0.0 has it a string). `None` for a kernel that stands
+/// elsewhere, and for an option that it does not know.
+#[must_use]
+pub fn kernel_option(kernel: &Path, name: &str) -> Option<u64> {
+    let file = kernel.parent()?.parent()?.join("libsel4/include/kernel/gen_config.json");
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    let value = config.get(name)?;
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
 /// Where the seed of an image comes from: 32 bytes that the program's random numbers start from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seed {

@@ -69,19 +69,11 @@ pub fn pack<T>(spec: &Image, done: impl FnOnce(&[Cow<'_, [u8]>], &[PathBuf]) -> 
 /// Whether the kernel's root CNode has a slot for each of so many pages. Only asked where the kernel stands in a SEL4_PREFIX,
 /// whose configuration says how large the CNode is.
 fn enough_slots(spec: &Image, pages: u64) -> Result<(), Error> {
-    let Some(bits) = root_cnode_bits(&spec.kernel) else { return Ok(()) };
+    let bits = crate::kernel_option(&spec.kernel, "ROOT_CNODE_SIZE_BITS").and_then(|bits| u32::try_from(bits).ok());
+    let Some(bits) = bits else { return Ok(()) };
     let slots = 1_u64.checked_shl(bits).unwrap_or(u64::MAX).saturating_sub(OTHER_SLOTS);
     let room = slots - slots / (PAGES_OF_TABLE + 1);
     if pages <= room { Ok(()) } else { Err(Error::new(&spec.root_task, Problem::TooManyPages { pages, room })) }
-}
-
-/// log2 of the slots of the root CNode that this kernel makes, as the file beside it has it (gen_config.json of seL4's install
-/// step; a number, or as 5.0.0 has it a string).
-fn root_cnode_bits(kernel: &Path) -> Option<u32> {
-    let file = kernel.parent()?.parent()?.join("libsel4/include/kernel/gen_config.json");
-    let config: serde_json::Value = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
-    let bits = config.get("ROOT_CNODE_SIZE_BITS")?;
-    bits.as_u64().and_then(|bits| bits.try_into().ok()).or_else(|| bits.as_str()?.parse().ok())
 }
 
 /// Where a payload goes, see [`payload::image`].
