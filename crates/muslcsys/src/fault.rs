@@ -49,6 +49,7 @@ pub extern "C" fn serve() -> ! {
 /// si_code values of the faults (asm-generic/siginfo.h).
 const SEGV_MAPERR: i32 = 1;
 const SEGV_ACCERR: i32 = 2;
+const BUS_ADRERR: i32 = 2;
 const BUS_OBJERR: i32 = 3;
 const ILL_ILLOPC: i32 = 1;
 const SYS_SECCOMP: i32 = 1;
@@ -71,6 +72,7 @@ fn answer(thread: &Thread, fault: Fault) {
                 FaultOutcome::Mapped => return deliver_if_signalled(thread),
                 FaultOutcome::NoArea => (linux::SIGSEGV, SEGV_MAPERR, ip, address),
                 FaultOutcome::Forbidden => (linux::SIGSEGV, SEGV_ACCERR, ip, address),
+                FaultOutcome::BehindFile => (linux::SIGBUS, BUS_ADRERR, ip, address),
                 FaultOutcome::NoMemory => (linux::SIGBUS, BUS_OBJERR, ip, address),
             }
         }

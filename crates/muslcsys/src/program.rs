@@ -169,7 +169,7 @@ fn counts(_: &Thread, [out, ..]: [usize; 6]) -> SysResult {
         Counts {
             free_pages: space.free_pages(),
             promised_pages: space.areas.charged(),
-            promisable_pages: space.areas.limit(),
+            promisable_pages: space.areas.charged() + space.areas.largest(),
             areas: space.areas.count(),
             threads,
             record_bytes: HEAP.allocated(),

@@ -221,6 +221,22 @@ pub fn mint_guard(to: (CPtr, usize, usize), from: (CPtr, usize, usize), guard: G
     } as i64)
 }
 
+/// Copies a capability as it is; a frame's copy is not mapped.
+pub fn copy(to: (CPtr, usize, usize), from: (CPtr, usize, usize)) -> Result {
+    // SAFETY: see above.
+    check(unsafe {
+        raw::seL4_CNode_Copy(
+            to.0.0 as _,
+            to.1 as _,
+            to.2 as _,
+            from.0.0 as _,
+            from.1 as _,
+            from.2 as _,
+            rights(true, true, true),
+        )
+    } as i64)
+}
+
 /// Copies an endpoint's or notification's capability with a badge.
 pub fn mint_badge(to: (CPtr, usize, usize), from: (CPtr, usize, usize), value: usize) -> Result {
     // SAFETY: see above.
@@ -287,6 +303,12 @@ pub fn page_remap(frame: CPtr, _address: usize, access: Access) -> Result {
 #[cfg(not(sel4_has_page_remap))]
 pub fn page_remap(frame: CPtr, address: usize, access: Access) -> Result {
     page_map(frame, address, access)
+}
+
+/// Has instructions be fetched from a mapped frame as they were written; `bytes` is the frame's size.
+pub fn page_unify(frame: CPtr, bytes: usize) -> Result {
+    // SAFETY: see above.
+    check(unsafe { raw::seL4_ARM_Page_Unify_Instruction(frame.0 as _, 0, bytes as _) } as i64)
 }
 
 /// Unmaps a frame.

@@ -2,6 +2,7 @@
 //!
 //! Plain data without a kernel, so that it runs on the host. Addresses are multiples of [`PAGE`]; ranges are half open.
 
+use super::spans::{self, Spans};
 use alloc::collections::{BTreeMap, BTreeSet};
 use bitflags::bitflags;
 use core::ops::Range;
@@ -12,7 +13,7 @@ pub const PAGE: usize = 4096;
 bitflags! {
     /// What the program may do with an area, and what is remembered of it.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Attributes: u8 {
+    pub struct Attributes: u16 {
         /// Data may be read.
         const READ = 1;
         /// Data may be written.
@@ -27,6 +28,12 @@ bitflags! {
         const DYING = 32;
         /// Given for frames that the program maps by calls of its own; no call on memory touches it.
         const RESERVED = 64;
+        /// Together with `DYING`: a call is about to put something else here, and no other call takes the addresses away.
+        const BUSY = 128;
+        /// Pages of a file, which counts them itself, all of them there from the start: where there is none, the file had ended.
+        const FILE = 256;
+        /// May never become writable: a file that was not opened for writing.
+        const READ_ONLY = 512;
     }
 }
 
@@ -34,6 +41,17 @@ impl Attributes {
     /// The three permissions alone.
     pub fn access(self) -> Self {
         self & (Self::READ | Self::WRITE | Self::EXECUTE)
+    }
+
+    /// The same with the permissions of `new`. What is counted once stays so, and a file's pages are the file's to count.
+    pub fn with_access(self, new: Self) -> Self {
+        let counted = if self.contains(Self::FILE) { Self::empty() } else { new & Self::CHARGED };
+        self - (Self::READ | Self::WRITE | Self::EXECUTE) | new.access() | counted
+    }
+
+    /// Whether page tables for it are promised.
+    fn needs_tables(self) -> bool {
+        self.intersects(Self::CHARGED | Self::FILE | Self::RESERVED)
     }
 }
 
@@ -64,6 +82,17 @@ impl Area {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
+/// What memory is in use for beside what areas count, in pages.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Stock {
+    /// What neither the program's pages nor its page tables can use.
+    pub unfit: usize,
+    /// What is in use for page tables or can be used for nothing else.
+    pub for_tables: usize,
+    /// Page tables that there are, and so need no record any more.
+    pub tables: usize,
+}
+
 /// All areas, the gaps between them, and the count of promised pages.
 pub struct Areas {
     /// By start; areas do not overlap.
@@ -73,6 +102,9 @@ pub struct Areas {
     gaps_by_length: BTreeSet<(usize, usize)>,
     chosen_from: Range<usize>,
     charged: usize,
+    /// Where pages may come to need page tables.
+    spans: Spans,
+    stock: Stock,
     limit: usize,
 }
 
@@ -85,6 +117,8 @@ impl Areas {
             gaps_by_length: BTreeSet::new(),
             chosen_from: chosen_from.clone(),
             charged: 0,
+            spans: Spans::new(),
+            stock: Stock::default(),
             limit,
         };
         areas.add_gap(chosen_from);
@@ -101,6 +135,29 @@ impl Areas {
         self.limit
     }
 
+    /// Spans of 2 MiB that may come to need a page table.
+    pub fn spans(&self) -> usize {
+        self.spans.count()
+    }
+
+    /// Says what memory is in use for besides what is counted here.
+    pub fn set_stock(&mut self, stock: Stock) {
+        self.stock = stock;
+    }
+
+    /// Pages that can still be promised in one piece, with the page tables that they need.
+    pub fn largest(&self) -> usize {
+        let tables = self.room(0).div_ceil(spans::TABLE) + 2;
+        self.room(tables)
+    }
+
+    /// Pages that can still be promised, if `more` page tables are promised as well.
+    pub fn room(&self, more: usize) -> usize {
+        let (Stock { unfit, for_tables, tables }, spans) = (self.stock, self.spans.count() + more);
+        let for_tables = spans.max(for_tables) + spans::pages_of_records(spans.saturating_sub(tables));
+        self.limit.saturating_sub(self.charged + unfit + for_tables)
+    }
+
     /// Number of areas.
     pub fn count(&self) -> usize {
         self.map.len()
@@ -111,11 +168,58 @@ impl Areas {
     /// # Errors
     /// [`Full`] if so many cannot be promised; nothing is counted then.
     pub fn charge(&mut self, pages: usize) -> Result<(), Full> {
-        if pages > self.limit.saturating_sub(self.charged) {
+        self.charge_with(pages, 0)
+    }
+
+    /// Counts pages, if memory is there for them and for `tables` page tables besides.
+    fn charge_with(&mut self, pages: usize, tables: usize) -> Result<(), Full> {
+        if pages > self.room(tables) {
             return Err(Full);
         }
         self.charged += pages;
         Ok(())
+    }
+
+    /// Pages of the range that are counted.
+    pub fn charged_in(&self, range: Range<usize>) -> usize {
+        self.pieces(range)
+            .filter(|piece| piece.attributes.contains(Attributes::CHARGED))
+            .map(|piece| piece.pages())
+            .sum()
+    }
+
+    /// The pieces of areas within the range.
+    pub fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Area> + '_ {
+        let mut at = range.start;
+        core::iter::from_fn(move || {
+            let area = self.next(at).filter(|area| area.start.max(at) < range.end)?;
+            let piece = Area { start: area.start.max(at), end: area.end.min(range.end), ..area };
+            at = piece.end;
+            Some(piece)
+        })
+    }
+
+    /// Counts what an area on the range would promise beyond what is promised there already, for [`Areas::replace`].
+    ///
+    /// # Errors
+    /// [`Full`] if so much cannot be promised; nothing is counted then.
+    pub fn charge_replacement(&mut self, range: Range<usize>, attributes: Attributes) -> Result<usize, Full> {
+        let area = Area { start: range.start, end: range.end, attributes };
+        let charged = if attributes.contains(Attributes::CHARGED) { area.pages() } else { 0 };
+        let tables = if attributes.needs_tables() { self.spans.more(&range) } else { 0 };
+        let more = charged.saturating_sub(self.charged_in(range)) + tables + spans::pages_of_records(tables);
+        self.charge(more).map(|()| more)
+    }
+
+    /// Puts an area in place of all that is in its range; `counted` is what [`Areas::charge_replacement`] gave for it.
+    pub fn replace(&mut self, area: Area, counted: usize) {
+        while self.remove_first(area.start..area.end).is_some() {}
+        self.uncharge(counted);
+        if area.attributes.contains(Attributes::CHARGED) {
+            self.charged += area.pages();
+        }
+        self.take_gap(area.start..area.end);
+        self.put(area);
     }
 
     /// Takes back a count of [`Areas::charge`].
@@ -151,14 +255,7 @@ impl Areas {
 
     /// Whether an address of the range lies in an area that has one of the attributes.
     pub fn has(&self, range: Range<usize>, attributes: Attributes) -> bool {
-        let mut at = range.start;
-        while let Some(area) = self.next(at).filter(|area| area.start < range.end) {
-            if area.attributes.intersects(attributes) {
-                return true;
-            }
-            at = area.end;
-        }
-        false
+        self.pieces(range).any(|piece| piece.attributes.intersects(attributes))
     }
 
     /// Whether no address of the range lies in an area.
@@ -185,8 +282,10 @@ impl Areas {
     /// [`Full`] if its pages would be charged and cannot be promised; nothing has changed then.
     pub fn insert(&mut self, area: Area) -> Result<(), Full> {
         debug_assert!(self.is_free(area.start..area.end));
-        if area.attributes.contains(Attributes::CHARGED) {
-            self.charge(area.pages())?;
+        let charged = if area.attributes.contains(Attributes::CHARGED) { area.pages() } else { 0 };
+        let tables = if area.attributes.needs_tables() { self.spans.more(&(area.start..area.end)) } else { 0 };
+        if charged + tables > 0 {
+            self.charge_with(charged, tables)?;
         }
         self.take_gap(area.start..area.end);
         self.put(area);
@@ -203,16 +302,10 @@ impl Areas {
         Some(piece)
     }
 
-    /// The first dying piece of the range.
+    /// The first piece of the range that is being torn down and that no call keeps for itself.
     pub fn first_dying(&self, range: Range<usize>) -> Option<Area> {
-        let mut at = range.start;
-        loop {
-            let area = self.next(at).filter(|area| area.start < range.end)?;
-            if area.attributes.contains(Attributes::DYING) {
-                return Some(Area { start: area.start.max(range.start), end: area.end.min(range.end), ..area });
-            }
-            at = area.end;
-        }
+        let abandoned = |piece: &Area| piece.attributes & (Attributes::DYING | Attributes::BUSY) == Attributes::DYING;
+        self.pieces(range).find(abandoned)
     }
 
     /// Changes the attributes of the areas that cover the range: `change` gives the new ones from the old ones.
@@ -221,16 +314,20 @@ impl Areas {
     /// # Errors
     /// [`Full`] if they cannot be promised; nothing has changed then.
     pub fn change(&mut self, range: Range<usize>, change: impl Fn(Attributes) -> Attributes) -> Result<(), Full> {
-        let mut more = 0;
-        let mut at = range.start;
-        while let Some(area) = self.next(at).filter(|area| area.start < range.end) {
-            let new = change(area.attributes);
-            if new.contains(Attributes::CHARGED) && !area.attributes.contains(Attributes::CHARGED) {
-                more += (area.end.min(range.end) - area.start.max(range.start)) / PAGE;
+        let (mut more, mut tables) = (0, 0);
+        for piece in self.pieces(range.clone()) {
+            let new = change(piece.attributes);
+            if new.contains(Attributes::CHARGED) && !piece.attributes.contains(Attributes::CHARGED) {
+                more += piece.pages();
             }
-            at = area.end;
+            if new.needs_tables() && !piece.attributes.needs_tables() {
+                // Pieces that touch may count the span they share twice: promised is then one page too many until the end.
+                tables += self.spans.more(&(piece.start..piece.end));
+            }
         }
-        self.charge(more)?;
+        if more + tables > 0 {
+            self.charge_with(more, tables)?;
+        }
         let mut at = range.start;
         while let Some(piece) = self.cut_first(at..range.end) {
             let attributes = change(piece.attributes);
@@ -246,14 +343,28 @@ impl Areas {
         let area = self.next(range.start).filter(|area| area.start.max(range.start) < range.end)?;
         let piece =
             Area { start: area.start.max(range.start), end: area.end.min(range.end), attributes: area.attributes };
-        self.map.remove(&area.start);
+        self.unlink(area);
         if area.start < piece.start {
-            self.map.insert(area.start, (piece.start, area.attributes));
+            self.link(Area { end: piece.start, ..area });
         }
         if piece.end < area.end {
-            self.map.insert(piece.end, (area.end, area.attributes));
+            self.link(Area { start: piece.end, ..area });
         }
         Some(piece)
+    }
+
+    fn link(&mut self, area: Area) {
+        self.map.insert(area.start, (area.end, area.attributes));
+        if area.attributes.needs_tables() {
+            self.spans.add(&(area.start..area.end));
+        }
+    }
+
+    fn unlink(&mut self, area: Area) {
+        self.map.remove(&area.start);
+        if area.attributes.needs_tables() {
+            self.spans.remove(&(area.start..area.end));
+        }
     }
 
     fn put(&mut self, mut area: Area) {
@@ -261,15 +372,16 @@ impl Areas {
             && end == area.start
             && attributes == area.attributes
         {
+            self.unlink(Area { start, end, attributes });
             area.start = start;
         }
         if let Some(&(end, attributes)) = self.map.get(&area.end)
             && attributes == area.attributes
         {
-            self.map.remove(&area.end);
+            self.unlink(Area { start: area.end, end, attributes });
             area.end = end;
         }
-        self.map.insert(area.start, (area.end, area.attributes));
+        self.link(area);
     }
 
     fn add_gap(&mut self, range: Range<usize>) {
@@ -344,7 +456,8 @@ mod tests {
 
     #[test]
     fn promises_end_at_the_limit_and_change_nothing() {
-        let mut areas = Areas::new(RANGE, 10);
+        // The table that the range needs, and what is remembered of it.
+        let mut areas = Areas::new(RANGE, 10 + 1 + spans::pages_of_records(1));
         areas.insert(area(20, 6, RW)).unwrap();
         assert_eq!(areas.insert(area(40, 5, RW)), Err(Full));
         assert!(areas.is_free(40 * PAGE..45 * PAGE));
@@ -367,6 +480,37 @@ mod tests {
         assert!(!areas.covers(20 * PAGE..21 * PAGE) && !areas.is_free(20 * PAGE..21 * PAGE));
         while areas.remove_first(20 * PAGE..28 * PAGE).is_some() {}
         assert_eq!((areas.charged(), areas.choose(64 * PAGE, PAGE)), (0, Some(RANGE.start)));
+    }
+
+    #[test]
+    fn page_tables_are_promised_with_the_pages_that_need_them() {
+        const SPAN: usize = 512;
+        let mut areas = Areas::new(0..64 * SPAN * PAGE, 10 + 3 + spans::pages_of_records(3));
+        for span in 0..3 {
+            areas.insert(area(span * SPAN, 3, RW)).unwrap();
+        }
+        assert_eq!((areas.insert(area(3 * SPAN, 1, RW)), areas.spans()), (Err(Full), 3));
+        assert_eq!(areas.insert(area(3, 2, RW)), Err(Full));
+        areas.insert(area(3, 1, RW)).unwrap();
+        // What no one may touch needs none, until someone may.
+        areas.insert(area(4 * SPAN, 5 * SPAN, Attributes::empty())).unwrap();
+        assert_eq!(areas.change(4 * SPAN * PAGE..(4 * SPAN + 1) * PAGE, |_| RW), Err(Full));
+        while areas.remove_first(0..8 * PAGE).is_some() {}
+        assert_eq!(areas.spans(), 2);
+        areas.change(4 * SPAN * PAGE..(4 * SPAN + 1) * PAGE, |_| RW).unwrap();
+        assert_eq!(areas.spans(), 3);
+    }
+
+    #[test]
+    fn a_replacement_is_promised_before_anything_goes() {
+        let mut areas = Areas::new(RANGE, 10 + 1 + spans::pages_of_records(1));
+        areas.insert(area(20, 8, RW)).unwrap();
+        assert_eq!(areas.charge_replacement(24 * PAGE..32 * PAGE, RW), Err(Full));
+        assert_eq!(areas.charged(), 8);
+        let counted = areas.charge_replacement(24 * PAGE..30 * PAGE, RW).unwrap();
+        assert_eq!((counted, areas.charged()), (2, 10));
+        areas.replace(area(24, 6, RW), counted);
+        assert_eq!((areas.charged(), areas.find(29 * PAGE)), (10, Some(area(20, 10, RW))));
     }
 
     #[test]
@@ -413,6 +557,8 @@ mod tests {
                 for (page, expected) in model.iter().enumerate() {
                     prop_assert_eq!(areas.find(page * PAGE).map(|a| a.attributes), *expected);
                 }
+                let tabled = |p: &&Option<Attributes>| p.is_some_and(|a| a.contains(Attributes::CHARGED));
+                prop_assert_eq!(areas.spans(), usize::from(model.iter().any(|p| tabled(&p))));
                 let charged = model.iter().flatten().filter(|a| a.contains(Attributes::CHARGED)).count();
                 prop_assert_eq!(areas.charged(), charged);
                 let mut longest = 0;

@@ -10,6 +10,8 @@
 
 use core::ops::Range;
 
+/// Bytes that one entry of a page directory spans: a large page or a table of small ones.
+pub const LARGE: usize = 2 << 20;
 /// Where brk begins.
 pub const BRK: Range<usize> = 0x04_0000_0000..0x08_0000_0000;
 /// What mmap chooses from. A gap follows, so that a write that begins below what is private does not reach into it.

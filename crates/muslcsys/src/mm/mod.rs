@@ -8,9 +8,16 @@
 pub mod areas;
 pub mod layout;
 pub mod pages;
+pub mod spans;
 
 #[cfg(target_vendor = "sel4")]
+pub mod advice;
+#[cfg(target_vendor = "sel4")]
 pub mod calls;
+#[cfg(target_vendor = "sel4")]
+pub mod files;
+#[cfg(target_vendor = "sel4")]
+pub mod remap;
 #[cfg(target_vendor = "sel4")]
 pub mod space;
 #[cfg(target_vendor = "sel4")]

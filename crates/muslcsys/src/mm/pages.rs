@@ -47,8 +47,14 @@ mod on_sel4 {
 
         /// Pages that can still be made, or be promised to the program instead.
         pub fn available() -> usize {
-            let space = SPACE.lock();
-            space.areas.limit().saturating_sub(space.areas.charged())
+            SPACE.lock().areas.room(0)
+        }
+
+        /// The frame's number; the reference is the caller's to give back.
+        pub fn into_unit(self) -> Unit {
+            let unit = self.0;
+            core::mem::forget(self);
+            unit
         }
     }
 

@@ -1,15 +1,15 @@
 //! The one address space and its lock.
 
-use super::areas::{Area, Areas, Attributes, Full, PAGE};
+use super::areas::{Area, Areas, Attributes, Full, PAGE, Stock};
 use super::layout;
-use super::pages::{Frames, KEPT_READY};
-use super::vspace::{LARGE, Page, VSpace};
+use super::pages::{FilePage, Frames, KEPT_READY};
+use super::vspace::{LARGE, Page, SPARE_TABLES, VSpace};
 use crate::errno::Errno;
 use crate::heap;
 use crate::object::Objects;
 use crate::object::cspace;
 use crate::object::devices::Devices;
-use crate::object::pool::{Kind, UNITS};
+use crate::object::pool::{Kind, UNITS, Unit};
 use crate::sel4::{self, Access, CPtr};
 use crate::sync::{Guard, Lock, Notification};
 use core::ops::{Deref, DerefMut, Range};
@@ -77,6 +77,8 @@ pub enum FaultOutcome {
     NoArea,
     /// The area does not allow this access: SEGV_ACCERR.
     Forbidden,
+    /// The page of a file that has no such page: BUS_ADRERR.
+    BehindFile,
     /// There is no frame; promises are counted, so this does not happen unless records alone ran out.
     NoMemory,
 }
@@ -98,11 +100,15 @@ pub struct Space {
     devices: Devices<CPtr>,
 }
 
-/// Pages kept back from promises: page tables, CNodes and half-used blocks of kinds that are rarely needed, the block that
-/// splitting a large page needs, what is kept ready for files, and a part for records that grows with memory.
+/// Pages kept back from promises. For each block: the CNode of its frames, and the table and its record that its frames need when they
+/// hold files. Once: page directories, the block that splitting a large page needs, blocks of other kinds that are used in part, and
+/// what is kept ready for files. The program's page tables are promised with the pages that need them.
 fn kept_back(blocks: usize) -> usize {
-    blocks * (UNITS / 64 + 8) + 8 * UNITS + KEPT_READY
+    blocks * (CNODE_UNITS + 2) + 8 * UNITS + KEPT_READY
 }
+
+/// Units that the CNode of a block takes, the larger one of frames and untypeds.
+const CNODE_UNITS: usize = 8;
 
 /// What the translation tables allow for attributes; none hides the page.
 pub fn access_of(attributes: Attributes) -> Option<Access> {
@@ -137,8 +143,9 @@ impl Space {
         space
     }
 
-    /// Makes sure that the records of one call can be allocated.
+    /// Makes sure that the records of one call can be allocated, and that what is promised is told from what is not.
     pub fn prepare(&mut self) -> Result<(), Errno> {
+        self.take_stock();
         heap::ensure(|| {
             let chunk = self.heap_end;
             if chunk >= layout::HEAP.end {
@@ -152,6 +159,17 @@ impl Space {
             self.heap_end += heap::SPARE;
             Ok(chunk)
         })
+    }
+
+    /// What memory is in use for beside the pages and tables that are counted one by one, and what must be kept for those tables.
+    fn take_stock(&mut self) {
+        let tables = self.vspace.program_tables();
+        let missing = (self.areas.spans() + SPARE_TABLES).saturating_sub(tables);
+        let free = self.objects.free_of(Kind::Untyped);
+        self.objects.keep_blocks(missing.saturating_sub(free).div_ceil(UNITS - CNODE_UNITS));
+        let heap = (self.heap_end - layout::HEAP.start) / PAGE;
+        let unfit = self.objects.free_of(Kind::Thread) + heap;
+        self.areas.set_stock(Stock { unfit, for_tables: tables + free, tables });
     }
 
     /// Maps one page of a device; gives its address.
@@ -180,6 +198,15 @@ impl Space {
         if !area.attributes.contains(needs) && needs != Attributes::READ {
             return FaultOutcome::Forbidden;
         }
+        let page = address & !(PAGE - 1);
+        if self.vspace.page(page).0 != Page::None {
+            // Somebody else had the same fault, or a change of the area's permissions has not come to this page yet.
+            self.vspace.protect(page, Some(access));
+            return FaultOutcome::Mapped;
+        }
+        if area.attributes.contains(Attributes::FILE) {
+            return FaultOutcome::BehindFile;
+        }
         if self.prepare().is_err() {
             return FaultOutcome::NoMemory;
         }
@@ -192,13 +219,8 @@ impl Space {
     /// Puts a frame behind one page of an area, if there is none yet: a large one where the area has room for it.
     pub fn populate(&mut self, address: usize, area: &Area, access: Access) -> Result<(), Errno> {
         let page = address & !(PAGE - 1);
-        match self.vspace.page(page) {
-            (Page::None, _) => {}
-            (_, true) => return Ok(()),
-            (_, false) => {
-                self.vspace.protect(page, Some(access));
-                return Ok(());
-            }
+        if self.vspace.page(page).0 != Page::None {
+            return Ok(());
         }
         let block = address & !(LARGE - 1);
         let room = area.start <= block && block + LARGE <= area.end;
@@ -213,6 +235,46 @@ impl Space {
             }
         }
         self.vspace.map_small(&mut self.objects, page, access)
+    }
+
+    /// Puts a page of a file behind an address that has none; takes over the reference to it. Errors: ENOMEM.
+    pub fn share(&mut self, address: usize, page: FilePage, access: Option<Access>) -> Result<(), Errno> {
+        let unit = page.into_unit();
+        let shared = self.share_frame(address, unit, access);
+        if shared.is_err() {
+            self.release_file_page(unit);
+        }
+        shared
+    }
+
+    fn share_frame(&mut self, address: usize, frame: Unit, access: Option<Access>) -> Result<(), Errno> {
+        let memory = usize::from(self.objects.copy_takes_memory());
+        self.areas.charge(memory)?;
+        let Some(copy) = self.objects.copy(frame) else {
+            self.areas.uncharge(memory);
+            return Err(Errno::ENOMEM);
+        };
+        let mapped = self.vspace.map_copy(&mut self.objects, copy, address, access);
+        if mapped.is_err() {
+            let (_, memory) = self.objects.give_copy(copy);
+            self.areas.uncharge(usize::from(memory));
+        }
+        mapped
+    }
+
+    /// Gives back what is behind the pages of a piece of an area, large pages lying in it wholly.
+    pub fn release(&mut self, piece: Area) {
+        if piece.attributes.contains(Attributes::FILE) {
+            for page in (piece.start..piece.end).step_by(PAGE) {
+                if let Some(copy) = self.vspace.unmap_copy(page) {
+                    let (frame, memory) = self.objects.give_copy(copy);
+                    self.areas.uncharge(usize::from(memory));
+                    self.release_file_page(frame);
+                }
+            }
+        }
+        let writable = piece.attributes.contains(Attributes::WRITE);
+        self.vspace.release(&mut self.objects, piece.start..piece.end, writable);
     }
 
     /// Splits the large pages that the range's ends lie within.

@@ -7,32 +7,49 @@ use super::areas::PAGE;
 use super::layout;
 use crate::errno::Errno;
 use crate::object::Objects;
+use crate::object::copies as capability;
 use crate::object::cspace;
 use crate::object::pool::{BlockId, Kind, Unit};
 use crate::sel4::{self, Access, CPtr, object};
 use alloc::boxed::Box;
 use core::ops::Range;
 
-/// Bytes that one entry of a page directory spans: a large page or a table of small ones.
-pub const LARGE: usize = 2 << 20;
+pub use super::layout::LARGE;
 /// Bytes that one page directory spans.
 const DIRECTORY: usize = 1 << 30;
 const ENTRIES: usize = 512;
 /// Tables without a page in them that are kept for the next page rather than deleted.
-const SPARE_TABLES: usize = 16;
+pub const SPARE_TABLES: usize = 16;
 
-/// A small page's entry: the unit's number plus one, so that zero is none, and whether it is mapped.
+/// A small page's entry: the number of its frame, or of the copy of a file's page, plus one, so that zero is none; which of the two;
+/// and whether it is mapped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Slot(u32);
 
 impl Slot {
     const NONE: Slot = Slot(0);
     const HIDDEN: u32 = 1 << 31;
+    const COPY: u32 = 1 << 30;
     fn mapped(unit: Unit) -> Self {
         Self(unit.0 + 1)
     }
+    fn of_copy(copy: capability::Copy) -> Self {
+        Self(copy.0 + 1 | Self::COPY)
+    }
+    fn number(self) -> Option<u32> {
+        (self.0 & !(Self::HIDDEN | Self::COPY)).checked_sub(1)
+    }
+    /// The program's own frame.
     fn unit(self) -> Option<Unit> {
-        (self.0 & !Self::HIDDEN).checked_sub(1).map(Unit)
+        self.number().filter(|_| self.0 & Self::COPY == 0).map(Unit)
+    }
+    /// The copy of a file's page.
+    fn copy(self) -> Option<capability::Copy> {
+        self.number().filter(|_| self.0 & Self::COPY != 0).map(capability::Copy)
+    }
+    /// The capability it is mapped by.
+    fn frame(self) -> Option<CPtr> {
+        self.unit().map(cspace::unit).or_else(|| self.copy().map(cspace::copy))
     }
     fn is_hidden(self) -> bool {
         self.0 & Self::HIDDEN != 0
@@ -77,6 +94,8 @@ pub enum Page {
 pub struct VSpace {
     directories: [Option<Directory>; ENTRIES],
     empty_tables: usize,
+    /// Tables among the program's addresses.
+    program_tables: usize,
 }
 
 fn entry_of(address: usize) -> (usize, usize) {
@@ -102,12 +121,17 @@ pub unsafe fn clear(address: usize, bytes: usize) {
 impl VSpace {
     /// An empty mirror.
     pub fn new() -> Self {
-        Self { directories: [const { None }; ENTRIES], empty_tables: 0 }
+        Self { directories: [const { None }; ENTRIES], empty_tables: 0, program_tables: 0 }
     }
 
     /// Units that are kept though nothing needs them.
     pub fn spare_units(&self) -> usize {
         self.empty_tables
+    }
+
+    /// Page tables among the program's addresses, with those that are kept though they are empty.
+    pub fn program_tables(&self) -> usize {
+        self.program_tables
     }
 
     /// Makes sure that there is a page directory for the address.
@@ -154,6 +178,7 @@ impl VSpace {
                 }
                 *entry = Entry::Table(Box::new(Table { unit, pages: 0, slots: [Slot::NONE; ENTRIES] }));
                 self.empty_tables += 1;
+                self.program_tables += usize::from(layout::PROGRAM.contains(&address));
                 Ok(())
             }
         }
@@ -167,6 +192,7 @@ impl VSpace {
             let unit = table.unit;
             *entry = Entry::None;
             self.empty_tables -= 1;
+            self.program_tables -= usize::from(layout::PROGRAM.contains(&address));
             objects.unmake_in(unit);
             objects.give(unit);
         }
@@ -211,6 +237,35 @@ impl VSpace {
         Ok(())
     }
 
+    /// Puts a copy of a file's page behind an address that has none; without `access` it is only remembered.
+    pub fn map_copy(
+        &mut self,
+        objects: &mut Objects,
+        copy: capability::Copy,
+        address: usize,
+        access: Option<Access>,
+    ) -> Result<(), Errno> {
+        self.table(objects, address)?;
+        if let Some(access) = access {
+            sel4::page_map(cspace::copy(copy), address, access).map_err(|_| Errno::ENOMEM)?;
+        }
+        let slot = Slot::of_copy(copy);
+        self.set_slot(address, if access.is_some() { slot } else { slot.hidden() });
+        Ok(())
+    }
+
+    /// Takes away the copy of a file's page that is behind an address, if one is.
+    pub fn unmap_copy(&mut self, address: usize) -> Option<capability::Copy> {
+        let Some(Entry::Table(table)) = self.entry(address) else { return None };
+        let slot = table.slots[slot_of(address)];
+        let copy = slot.copy()?;
+        if !slot.is_hidden() {
+            sel4::page_unmap(cspace::copy(copy)).expect("a mapped frame can be unmapped");
+        }
+        self.set_slot(address, Slot::NONE);
+        Some(copy)
+    }
+
     /// Puts a fresh zero frame of 2 MiB behind addresses that have none.
     pub fn map_large(&mut self, objects: &mut Objects, address: usize, access: Access) -> Result<(), Errno> {
         self.directory(objects, address)?;
@@ -227,7 +282,7 @@ impl VSpace {
     /// The frame's capability at an address, for small pages.
     pub fn small_frame(&mut self, address: usize) -> Option<CPtr> {
         match self.entry(address) {
-            Some(Entry::Table(table)) => table.slots[slot_of(address)].unit().map(cspace::unit),
+            Some(Entry::Table(table)) => table.slots[slot_of(address)].frame(),
             _ => None,
         }
     }
@@ -250,12 +305,12 @@ impl VSpace {
         match self.entry(address) {
             Some(Entry::Large { block, hidden }) => {
                 let frame = cspace::large_frame(*block);
-                *hidden = !set_access(frame, address & !(LARGE - 1), *hidden, access);
+                *hidden = !set_access((frame, LARGE), address & !(LARGE - 1), *hidden, access);
             }
             Some(Entry::Table(table)) => {
                 let slot = &mut table.slots[slot_of(address)];
-                if let Some(unit) = slot.unit() {
-                    let mapped = set_access(cspace::unit(unit), address, slot.is_hidden(), access);
+                if let Some(frame) = slot.frame() {
+                    let mapped = set_access((frame, PAGE), address, slot.is_hidden(), access);
                     *slot = if mapped { slot.shown() } else { slot.hidden() };
                 }
             }
@@ -263,7 +318,7 @@ impl VSpace {
         }
     }
 
-    /// Releases every frame in the range, cleared; large pages must lie in it wholly. `writable` says how they are mapped.
+    /// Releases every frame of the program's own in the range, cleared; large pages must lie in it wholly. `writable` says how they are mapped.
     pub fn release(&mut self, objects: &mut Objects, range: Range<usize>, writable: bool) {
         let mut at = range.start;
         while at < range.end {
@@ -315,11 +370,11 @@ impl VSpace {
             (Page::Small, shown) => {
                 self.table(objects, to)?;
                 let slot = self.set_slot(from, Slot::NONE);
-                let frame = cspace::unit(slot.unit().expect("a small page has a frame"));
+                let frame = slot.frame().expect("a small page has a frame");
                 if shown {
                     sel4::page_unmap(frame).expect("a mapped frame can be unmapped");
                 }
-                let mapped = set_access(frame, to, true, access);
+                let mapped = set_access((frame, PAGE), to, true, access);
                 self.set_slot(to, if mapped { slot.shown() } else { slot.hidden() });
                 Ok(())
             }
@@ -332,7 +387,7 @@ impl VSpace {
                 if shown {
                     sel4::page_unmap(frame).expect("a mapped frame can be unmapped");
                 }
-                let hidden = !set_access(frame, to, true, access);
+                let hidden = !set_access((frame, LARGE), to, true, access);
                 *self.entry(to).expect("the directory is there") = Entry::Large { block, hidden };
                 Ok(())
             }
@@ -384,11 +439,12 @@ impl VSpace {
         sel4::page_table_map(made, start).expect("the large page made room");
         for (index, slot) in table.slots.iter_mut().enumerate() {
             let frame = cspace::unit(slot.unit().expect("all slots are filled"));
-            if !set_access(frame, start + index * PAGE, true, access) {
+            if !set_access((frame, PAGE), start + index * PAGE, true, access) {
                 *slot = slot.hidden();
             }
         }
         table.pages = ENTRIES;
+        self.program_tables += 1;
         *self.entry(start).expect("the directory is there") = Entry::Table(table);
         sel4::page_map(large, layout::WINDOW_LARGE, Access::WRITE).expect("the window is free");
         release_frame(large, layout::WINDOW_LARGE, LARGE, true, true);
@@ -398,12 +454,16 @@ impl VSpace {
 }
 
 /// Gives a frame's mapping the rights `access`, or takes it away; tells whether it is mapped afterwards.
-fn set_access(frame: CPtr, address: usize, hidden: bool, access: Option<Access>) -> bool {
+fn set_access((frame, bytes): (CPtr, usize), address: usize, hidden: bool, access: Option<Access>) -> bool {
     match (hidden, access) {
         (true, Some(access)) => sel4::page_map(frame, address, access).expect("the tables are there"),
         (false, Some(access)) => sel4::page_remap(frame, address, access).expect("a mapped frame can be remapped"),
         (false, None) => sel4::page_unmap(frame).expect("a mapped frame can be unmapped"),
         (true, None) => {}
+    }
+    if access.is_some_and(|access| access.execute) {
+        // What was written as data is fetched as instructions, as Linux makes sure of when it maps a page executable.
+        sel4::page_unify(frame, bytes).expect("a mapped frame's caches can be unified");
     }
     access.is_some()
 }

@@ -10,9 +10,11 @@
 //! | zero              | directory | slot          |
 //! +-------------------+-----------+---------------+
 //!   directory 0: the initial CNode         1: the untypeds of the blocks      2: the large frames
-//!             3: the program's own slots   FIRST_BLOCK + b: the units of block b
+//!             3: the program's own slots   FIRST_BLOCK + STRIDE * b: the units of block b
+//!             the entries between: copies of frames' capabilities
 //! ```
 
+use super::copies::{self, Copy};
 use super::pool::{BlockId, Kind, UNITS, Unit};
 use crate::sel4::{self, CPtr, Dest, Guard, WORD_BITS, init, object};
 
@@ -26,6 +28,8 @@ const LARGE: usize = 2;
 const PROGRAM: usize = 3;
 /// Directory entry of block 0's units.
 const FIRST_BLOCK: usize = 4;
+/// Directory entries from one block's units to the next one's; those between are for CNodes of copies.
+const STRIDE: usize = 4;
 /// log2 of the number of slots a program may use itself.
 const PROGRAM_RADIX: usize = 12;
 
@@ -52,7 +56,27 @@ pub fn large_frame(block: BlockId) -> CPtr {
 
 /// The first capability of a unit: small frame, untyped, or TCB.
 pub fn unit(unit: Unit) -> CPtr {
-    CPtr((FIRST_BLOCK + unit.block().0 as usize) << SLOT_FIELD | unit.index())
+    CPtr(entry_of(unit.block()) << SLOT_FIELD | unit.index())
+}
+
+/// The directory entry of a block's units.
+fn entry_of(block: BlockId) -> usize {
+    FIRST_BLOCK + STRIDE * block.0 as usize
+}
+
+/// The directory entry of a CNode of copies.
+fn entry_of_copies(node: usize) -> usize {
+    FIRST_BLOCK + node / (STRIDE - 1) * STRIDE + 1 + node % (STRIDE - 1)
+}
+
+/// CNodes of copies that there is room for, with memory of so many blocks.
+pub fn copy_nodes(blocks: usize) -> usize {
+    blocks * (STRIDE - 1)
+}
+
+/// A copy of a frame's capability.
+pub fn copy(copy: Copy) -> CPtr {
+    CPtr(entry_of_copies(copy.node()) << SLOT_FIELD | copy.slot())
 }
 
 /// The second capability of a unit: what was made from an untyped, or a thread's notification.
@@ -105,7 +129,7 @@ impl CSpace {
         initial_radix: usize,
         mut make: impl FnMut(&mut Self, object::Type, usize) -> CPtr,
     ) {
-        let radix = (FIRST_BLOCK + blocks).next_power_of_two().trailing_zeros() as usize;
+        let radix = (FIRST_BLOCK + STRIDE * blocks).next_power_of_two().trailing_zeros() as usize;
         let blocks_radix = blocks.next_power_of_two().trailing_zeros() as usize;
         assert!(initial_radix <= SLOT_FIELD && blocks_radix <= SLOT_FIELD, "the CSpace's fields are too narrow");
         let bare = make(self, object::CNODE, radix);
@@ -145,13 +169,22 @@ impl CSpace {
     /// Makes the CNode of a block's units from the block itself; gives how many units it took.
     pub fn open(&mut self, block: BlockId, kind: Kind) -> Option<usize> {
         let Some(radix) = kind.cnode_radix() else { return Some(0) };
+        self.make_node(untyped_of(block), radix, entry_of(block))?;
+        Some((1 << (radix + object::SLOT_BITS)) >> super::pool::UNIT_BITS)
+    }
+
+    /// Makes a CNode of copies from an untyped of a unit's size.
+    pub fn open_copies(&mut self, node: usize, memory: Unit) -> Option<()> {
+        self.make_node(unit(memory), copies::RADIX, entry_of_copies(node))
+    }
+
+    /// Makes a CNode from an untyped and puts it into a free entry of the directory.
+    fn make_node(&mut self, untyped: CPtr, radix: usize, entry: usize) -> Option<()> {
         let scratch = CPtr(self.next_initial);
-        sel4::retype(untyped_of(block), object::CNODE, radix, Self::initial_dest(), scratch.0, 1).ok()?;
-        let entry = FIRST_BLOCK + block.0 as usize;
+        sel4::retype(untyped, object::CNODE, radix, Self::initial_dest(), scratch.0, 1).ok()?;
         let to = (self.directory, entry, WORD_BITS - SLOT_FIELD);
         let guard = Guard { bits: SLOT_FIELD - radix };
-        sel4::mutate_guard(to, (init::CNODE, scratch.0, WORD_BITS), guard).ok()?;
-        Some((1 << (radix + object::SLOT_BITS)) >> super::pool::UNIT_BITS)
+        sel4::mutate_guard(to, (init::CNODE, scratch.0, WORD_BITS), guard).ok()
     }
 
     /// `count` slots in a row for the program itself, a power of two up to 64.

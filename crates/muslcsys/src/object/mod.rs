@@ -3,6 +3,7 @@
 //! [`pool`] keeps the books, [`cspace`] says at which capability pointer each object is, and [`Objects`] joins the two with
 //! the kernel. Everything here is reached through the lock of the address space (`mm::SPACE`).
 
+pub mod copies;
 pub mod devices;
 pub mod pool;
 
@@ -14,6 +15,7 @@ pub use on_sel4::Objects;
 
 #[cfg(target_vendor = "sel4")]
 mod on_sel4 {
+    use super::copies::{Copies, Copy};
     use super::cspace::{self, CSpace};
     use super::pool::{BLOCK_BITS, BlockId, Kernel, Kind, Pool, UNITS, Unit};
     use crate::sel4::{self, CPtr, object};
@@ -35,6 +37,7 @@ mod on_sel4 {
     /// All memory and all capabilities of the program.
     pub struct Objects {
         pool: Pool,
+        copies: Copies,
         maker: Maker,
     }
 
@@ -112,7 +115,8 @@ mod on_sel4 {
                 first_block += blocks;
             }
             let pool = Pool::new(first_block as usize);
-            (Self { pool, maker: Maker { cspace, sources } }, permanent)
+            let copies = Copies::new(cspace::copy_nodes(first_block as usize));
+            (Self { pool, copies, maker: Maker { cspace, sources } }, permanent)
         }
 
         /// The capability space.
@@ -142,7 +146,54 @@ mod on_sel4 {
 
         /// 4 KiB pieces that are free.
         pub fn free_units(&self) -> usize {
-            self.pool.free_units()
+            self.pool.free_units() + self.copies.spare_units()
+        }
+
+        /// Pieces that are free in blocks open for `kind`, and fit for nothing else as long as others of the block are in use.
+        pub fn free_of(&self, kind: Kind) -> usize {
+            self.pool.free_of(kind)
+        }
+
+        /// Keeps so many blocks from becoming frames: page tables that are promised need them.
+        pub fn keep_blocks(&mut self, blocks: usize) {
+            self.pool.keep_blocks(blocks);
+        }
+
+        /// Whether the next copy of a capability takes a unit of memory.
+        pub fn copy_takes_memory(&mut self) -> bool {
+            self.copies.next().is_some_and(|(_, new)| new)
+        }
+
+        /// A copy of a frame's capability, which can be mapped for itself.
+        pub fn copy(&mut self, frame: Unit) -> Option<Copy> {
+            let (node, new) = self.copies.next()?;
+            if new {
+                let memory = self.take(Kind::Untyped)?;
+                if self.maker.cspace.open_copies(node, memory).is_none() {
+                    self.give(memory);
+                    return None;
+                }
+                self.copies.add_node(node, memory);
+            }
+            let copy = self.copies.take(node, frame);
+            let (to, from) = (self.maker.cspace.path(cspace::copy(copy)), self.maker.cspace.path(cspace::unit(frame)));
+            if sel4::copy(to, from).is_err() {
+                self.give_copy(copy);
+                return None;
+            }
+            Some(copy)
+        }
+
+        /// Deletes a copy; gives the frame that it was of, and whether a unit of memory came back.
+        pub fn give_copy(&mut self, copy: Copy) -> (Unit, bool) {
+            let (root, index, depth) = self.maker.cspace.path(cspace::copy(copy));
+            let _ = sel4::delete(root, index, depth);
+            let (frame, memory) = self.copies.give(copy);
+            if let Some(memory) = memory {
+                self.unmake_in(memory);
+                self.give(memory);
+            }
+            (frame, memory.is_some())
         }
 
         /// Blocks there are.

@@ -119,9 +119,12 @@ pub struct Pool {
     raw: List,
     partial: [List; KINDS],
     idle: [List; KINDS],
-    /// Units that no list entry accounts for one by one: see [`Pool::free_units`].
+    /// Blocks all of which is free, on whatever list.
     whole_blocks_free: usize,
-    units_free: usize,
+    /// Units free in partial blocks, by kind.
+    units_free: [usize; KINDS],
+    /// Blocks that do not become frames nor are given away.
+    kept: usize,
 }
 
 impl Pool {
@@ -143,7 +146,8 @@ impl Pool {
             partial: [List(NONE); KINDS],
             idle: [List(NONE); KINDS],
             whole_blocks_free: blocks,
-            units_free: 0,
+            units_free: [0; KINDS],
+            kept: 0,
         }
     }
 
@@ -154,7 +158,17 @@ impl Pool {
 
     /// 4 KiB pieces that are free, whatever they are open for now.
     pub fn free_units(&self) -> usize {
-        self.whole_blocks_free * UNITS + self.units_free
+        self.whole_blocks_free * UNITS + self.units_free.iter().sum::<usize>()
+    }
+
+    /// Units that are free in blocks of which others are in use: good for `kind` only.
+    pub fn free_of(&self, kind: Kind) -> usize {
+        self.units_free[kind as usize]
+    }
+
+    /// Keeps so many whole blocks for kinds that are no frames: what frames leave over is of no use to them.
+    pub fn keep_blocks(&mut self, blocks: usize) {
+        self.kept = blocks;
     }
 
     /// A block number for a large frame or to be given away whole.
@@ -176,7 +190,7 @@ impl Pool {
         let block = match self.partial[kind as usize] {
             List(NONE) => {
                 let block = self.all_free(kernel, kind)?;
-                self.units_free += self.blocks[block as usize].free as usize;
+                self.units_free[kind as usize] += self.blocks[block as usize].free as usize;
                 self.push(|p| &mut p.partial[kind as usize], block);
                 block
             }
@@ -194,7 +208,7 @@ impl Pool {
         }
         b.used[index / 64] |= 1 << (index % 64);
         b.free -= 1;
-        self.units_free -= 1;
+        self.units_free[kind as usize] -= 1;
         if b.free == 0 {
             self.remove(|p| &mut p.partial[kind as usize], block);
         }
@@ -210,20 +224,23 @@ impl Pool {
         assert!(b.used[word] & bit != 0 && unit.index() >= b.reserved as usize, "a free unit was given back");
         b.used[word] &= !bit;
         b.free += 1;
-        self.units_free += 1;
+        self.units_free[kind as usize] += 1;
         let (free, capacity) = (b.free, UNITS as u16 - b.reserved);
         if free == 1 {
             self.push(|p| &mut p.partial[kind as usize], block);
         }
         if free == capacity {
             self.remove(|p| &mut p.partial[kind as usize], block);
-            self.units_free -= free as usize;
+            self.units_free[kind as usize] -= free as usize;
             self.push_idle(kind, block);
         }
     }
 
     /// A block open for `kind` that is on no list, all of it free: an idle one, or a raw one opened for it.
     fn all_free(&mut self, kernel: &mut impl Kernel, kind: Kind) -> Option<u32> {
+        if self.whole_blocks_free <= self.kept && !matches!(kind, Kind::Untyped | Kind::Thread) {
+            return None;
+        }
         if let Some(block) = self.pop_idle(kind) {
             return Some(block);
         }
@@ -371,6 +388,24 @@ mod tests {
         assert!(pool.take(&mut kernel, Kind::Thread).is_none());
         large.into_iter().for_each(|block| pool.give_block(block));
         assert_eq!(pool.free_units(), before);
+    }
+
+    #[test]
+    fn kept_blocks_are_not_for_frames() {
+        let (mut pool, mut kernel) = (Pool::new(4), Checked::default());
+        pool.keep_blocks(2);
+        let small: Vec<_> = core::iter::from_fn(|| pool.take(&mut kernel, Kind::Small)).collect();
+        assert_eq!(small.len(), 2 * (UNITS - 4));
+        assert!(
+            pool.take_block(&mut kernel, Kind::Large).is_none() && pool.take_block(&mut kernel, Kind::Whole).is_none()
+        );
+        // One frame in each block is enough to keep both from everything else.
+        small.iter().filter(|unit| unit.index() % 100 != 7).for_each(|&unit| pool.give(unit));
+        assert!(pool.free_of(Kind::Small) > UNITS && pool.free_of(Kind::Untyped) == 0);
+        let tables: Vec<_> = core::iter::from_fn(|| pool.take(&mut kernel, Kind::Untyped)).collect();
+        assert_eq!(tables.len(), 2 * (UNITS - 8));
+        pool.give(tables[0]);
+        assert_eq!(pool.free_of(Kind::Untyped), 1);
     }
 
     #[test]
