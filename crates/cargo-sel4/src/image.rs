@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 pub fn make(options: &Image) -> Result<u8> {
     let (places, toolchain) = crate::complete(options.kernel)?;
     let (for_cargo, arguments) = args::divide(&options.cargo);
+    crate::relink::if_sysroot_changed(&places, &toolchain, for_cargo)?;
     let program = match cargo::executable(cargo::command(&places, &toolchain, "build", for_cargo)?)? {
         Ok(program) => program,
         Err(code) => return Ok(code),

@@ -1,10 +1,11 @@
 //! `cargo sel4`: builds, runs and tests any crate on seL4, under QEMU.
 //!
 //! In the order of a run: [`args`] reads the command line, [`install`] finds the checkout's sysroot, loader and kernel,
-//! [`tree`] builds what is missing of them, [`toolchain`] chooses Rust, [`cargo`] has cargo build the crate. cargo calls this
-//! program again for each program it would run ([`runner`], told how by [`settings`]): an image is made of it and
-//! [`supervise`] sees [`qemu`] through from start to end. What the guest prints goes through [`console`], which shows
-//! backtraces ([`mod@frame`], [`backtrace`]) with what [`symbols`] knows.
+//! [`tree`] builds what is missing of them, [`toolchain`] chooses Rust, [`relink`] sees whether programs must be linked again,
+//! [`cargo`] has cargo build the crate. cargo calls this program again for each program it would run ([`runner`], told how by
+//! [`settings`]): an image is made of it, with the [`files`] it is given, and [`supervise`] sees [`qemu`] through from start to
+//! end. What the guest prints goes through [`console`], which shows backtraces ([`mod@frame`], [`backtrace`]) with what
+//! [`symbols`] knows.
 
 pub mod args;
 pub mod backtrace;
@@ -19,6 +20,7 @@ pub mod image;
 pub mod install;
 pub mod project;
 pub mod qemu;
+pub mod relink;
 pub mod runner;
 pub mod settings;
 pub mod supervise;
@@ -45,6 +47,7 @@ pub fn perform(cli: Cli) -> Result<u8> {
     match cli.action {
         Action::Build(Build { cargo }) => {
             let (places, toolchain) = complete(None)?;
+            relink::if_sysroot_changed(&places, &toolchain, &cargo)?;
             cargo::run(cargo::command(&places, &toolchain, "build", &cargo)?, None)
         }
         Action::Run(run) => with_programs("run", run),
@@ -57,6 +60,7 @@ pub fn perform(cli: Cli) -> Result<u8> {
 
 fn with_programs(action: &str, run: Run) -> Result<u8> {
     let (places, toolchain) = complete(run.kernel)?;
+    relink::if_sysroot_changed(&places, &toolchain, &run.cargo)?;
     let command = cargo::command(&places, &toolchain, action, &run.cargo)?;
     let settings = Settings {
         env: run.env,
