@@ -8,6 +8,7 @@ use crate::mm::space::FaultOutcome;
 use crate::sel4::{self, CPtr, Fault};
 use crate::signal::context::Context;
 use crate::signal::send;
+use crate::thread::sched::FIRST_TID;
 use crate::thread::{Thread, record_at};
 use crate::uaccess;
 use core::fmt;
@@ -135,10 +136,19 @@ fn load_context(thread: &Thread) {
     let _ = sel4::tcb_write_registers(thread.tcb, &mut registers, false);
 }
 
-/// Reports a fault that nobody handles, before the program ends as Linux's default action ends it.
-pub fn report(thread: &Thread, context: &Context, signal: u32, address: usize) {
+/// Reports a fault that nobody handles, before the program ends as Linux's default action ends it; gives the exit status.
+///
+/// std tells of overflowing stacks itself, but does not know where the initial thread's ends: on musl it is told a size that need not be
+/// the last. It is known here, so a thread that asked for a stack to handle overflows on, as std does, ends as by std's handler.
+pub fn report(thread: &Thread, context: &Context, signal: u32, address: usize) -> u8 {
     crate::fs::console::drain();
+    let overflow = signal == linux::SIGSEGV && thread.tid() == FIRST_TID && crate::start::is_below_main_stack(address);
+    if overflow {
+        emergency(format_args!("\nthread 'main' ({FIRST_TID}) has overflowed its stack\n"));
+    }
     describe(thread, context, signal, address);
+    let (_, handlers_stack, _) = thread.alternate_stack.get();
+    128 + if overflow && handlers_stack != 0 { linux::SIGABRT } else { signal } as u8
 }
 
 /// The report itself. It waits for no lock: the thread that it is about may hold any.

@@ -28,6 +28,8 @@ use payload::params::{self, Params};
 
 /// Bytes of the initial thread's stack where the program does not say otherwise (linker option `-z stack-size`).
 pub const MAIN_STACK: usize = 8 << 20;
+/// Where the initial thread's stack begins: its lowest address. Zero where the program brought its own.
+static MAIN_STACK_START: AtomicUsize = AtomicUsize::new(0);
 static BOOTINFO: AtomicUsize = AtomicUsize::new(0);
 /// The boot parameters' argv[0]; null when there are none.
 static NAME: AtomicPtr<c_char> = AtomicPtr::new(core::ptr::null_mut());
@@ -78,6 +80,12 @@ fn segments() -> impl Iterator<Item = (Range<usize>, u32)> {
 
 fn image() -> Range<usize> {
     segments().map(|(range, _)| range).reduce(|all, s| all.start.min(s.start)..all.end.max(s.end)).unwrap_or(0..0)
+}
+
+/// Whether an address is in the page below the initial thread's stack, which nobody may touch.
+pub fn is_below_main_stack(address: usize) -> bool {
+    let start = MAIN_STACK_START.load(Ordering::Relaxed);
+    (start.saturating_sub(PAGE)..start).contains(&address)
 }
 
 /// Whether an address is in the image that the kernel mapped.
@@ -258,6 +266,7 @@ pub fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>, size
         space.areas.insert(Area { start, end: start + PAGE, attributes: Attributes::empty() }).expect("an empty page");
         let (start, end) = (start + PAGE, start + PAGE + size);
         space.areas.insert(Area { start, end, attributes }).expect("memory for the stack");
+        MAIN_STACK_START.store(start, Ordering::Relaxed);
         end
     };
     let mut stack = StackWriter { at: top };

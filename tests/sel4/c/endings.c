@@ -15,7 +15,7 @@
 // run end-misaligned: args=misaligned exit=135 says=SIGBUS
 // run end-no-frame: args=no-frame exit=139 says="at address 0x8,"
 // run end-svc: args=svc exit=159 says=SIGSYS
-// run end-overflow: args=overflow exit=139 says=SIGSEGV
+// run end-overflow: args=overflow exit=139 says=SIGSEGV says="has overflowed its stack"
 // run end-fault-in-thread: args=fault-in-thread exit=139 says="thread 'faulty'"
 // run end-fault-with-lock: args=fault-with-lock exit=139 says="thread 'holder'"
 // run end-fault-blocked: args=fault-blocked exit=139 says=SIGSEGV

@@ -46,7 +46,7 @@ impl Attributes {
     /// The same with the permissions of `new`. What is counted once stays so, and a file's pages are the file's to count.
     pub fn with_access(self, new: Self) -> Self {
         let counted = if self.contains(Self::FILE) { Self::empty() } else { new & Self::CHARGED };
-        self - (Self::READ | Self::WRITE | Self::EXECUTE) | new.access() | counted
+        (self - (Self::READ | Self::WRITE | Self::EXECUTE)) | new.access() | counted
     }
 
     /// Whether page tables for it are promised.

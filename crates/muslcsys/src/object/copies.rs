@@ -50,7 +50,7 @@ impl Copies {
     }
 
     /// Whether the next copy needs a CNode that is still to be made, and its number; `None` if there can be no more copies.
-    pub fn next(&mut self) -> Option<(usize, bool)> {
+    pub fn next_node(&mut self) -> Option<(usize, bool)> {
         let has_room = |node: &Option<Box<Node>>| node.as_ref().is_none_or(|node| node.used != u128::MAX);
         let at = self.first_free + self.nodes.get(self.first_free..)?.iter().position(has_room)?;
         self.first_free = at;
@@ -62,7 +62,7 @@ impl Copies {
         self.nodes[node] = Some(Box::new(Node { memory, used: 0, of: [Unit(0); SLOTS] }));
     }
 
-    /// A slot for a copy of a frame's capability, in the CNode that [`Copies::next`] named.
+    /// A slot for a copy of a frame's capability, in the CNode that [`Copies::next_node`] named.
     pub fn take(&mut self, node: usize, of: Unit) -> Copy {
         let inner = self.nodes[node].as_mut().expect("the CNode was made");
         let slot = inner.used.trailing_ones() as usize;
@@ -102,7 +102,7 @@ mod tests {
     fn copies_end_and_come_back() {
         let mut copies = Copies::new(2);
         let mut taken = Vec::new();
-        while let Some((node, new)) = copies.next() {
+        while let Some((node, new)) = copies.next_node() {
             if new {
                 copies.add_node(node, Unit(1000 + node as u32));
             }
@@ -112,7 +112,7 @@ mod tests {
         let given: Vec<_> = taken.iter().map(|&copy| copies.give(copy)).collect();
         assert!(given.iter().enumerate().all(|(i, (of, _))| of.0 as usize == i));
         assert_eq!(given.iter().filter_map(|(_, memory)| *memory).collect::<Vec<_>>(), [Unit(1001)]);
-        assert_eq!((copies.next(), copies.spare_units()), (Some((0, false)), 1));
+        assert_eq!((copies.next_node(), copies.spare_units()), (Some((0, false)), 1));
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             let (mut copies, mut taken) = (Copies::new(3), BTreeMap::new());
             for (take, pick) in ops {
                 if take {
-                    let Some((node, new)) = copies.next() else { continue };
+                    let Some((node, new)) = copies.next_node() else { continue };
                     if new {
                         copies.add_node(node, Unit(node as u32));
                     }

@@ -161,12 +161,12 @@ mod on_sel4 {
 
         /// Whether the next copy of a capability takes a unit of memory.
         pub fn copy_takes_memory(&mut self) -> bool {
-            self.copies.next().is_some_and(|(_, new)| new)
+            self.copies.next_node().is_some_and(|(_, new)| new)
         }
 
         /// A copy of a frame's capability, which can be mapped for itself.
         pub fn copy(&mut self, frame: Unit) -> Option<Copy> {
-            let (node, new) = self.copies.next()?;
+            let (node, new) = self.copies.next_node()?;
             if new {
                 let memory = self.take(Kind::Untyped)?;
                 if self.maker.cspace.open_copies(node, memory).is_none() {

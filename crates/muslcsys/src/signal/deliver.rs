@@ -147,10 +147,10 @@ fn deliver(context: &mut Context, call: Option<(usize, [usize; 6])>) -> usize {
     let thread = current();
     let Some(taken) = take(&mut SCHED.lock(), thread) else { return 0 };
     if taken.action.disposition(taken.signal) == Disposition::End {
-        if taken.info.code > 0 {
-            crate::fault::report(thread, context, taken.signal, taken.info.address);
-        }
-        exit::end(128 + taken.signal as u8);
+        exit::end(match taken.info.code > 0 {
+            true => crate::fault::report(thread, context, taken.signal, taken.info.address),
+            false => 128 + taken.signal as u8,
+        });
     }
     if let Some(call) = call {
         if taken.action.flags as u32 & linux::SA_RESTART != 0 && restarts(call) {
@@ -162,10 +162,7 @@ fn deliver(context: &mut Context, call: Option<(usize, [usize; 6])>) -> usize {
     }
     match enter_handler(thread, context, &taken) {
         Ok(()) => 1,
-        Err(_) => {
-            crate::fault::report(thread, context, linux::SIGSEGV, context.sp);
-            exit::end(128 + linux::SIGSEGV as u8)
-        }
+        Err(_) => exit::end(crate::fault::report(thread, context, linux::SIGSEGV, context.sp)),
     }
 }
 

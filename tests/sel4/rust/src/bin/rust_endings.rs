@@ -1,5 +1,5 @@
-//! How a Rust program ends: exit codes are Linux's, and what ended it is said. On musl std does not know where main's stack ends,
-//! so main's overflow is an ordinary fault, as on Linux.
+//! How a Rust program ends: exit codes are Linux's, and what ended it is said. On musl std does not know where main's stack ends;
+//! muslcsys does, and main's overflow ends as another thread's does.
 // run rust-end-code: args=code exit=7
 // run rust-end-panic: args=panic exit=101 says="panicked at" says="the reason"
 // run rust-end-panic-in-thread: args=panic-in-thread exit=0 says="thread 'worker'" says="panicked at"
@@ -7,7 +7,7 @@
 // run rust-end-abort: args=abort exit=134
 // run rust-end-panic-while-panicking: args=panic-while-panicking exit=134 says="panic in a destructor during cleanup"
 // run rust-end-panic-in-extern-c: args=panic-in-extern-c exit=134 says="panic in a function that cannot unwind"
-// run rust-end-overflow: args=overflow exit=139 says="thread 'main'" says="SIGSEGV"
+// run rust-end-overflow: args=overflow exit=134 says="thread 'main'" says="has overflowed its stack" says="SIGSEGV"
 // run rust-end-overflow-in-thread: args=overflow-in-thread exit=134 says="thread 'deep'" says="has overflowed its stack"
 // run rust-end-null: args=null exit=139 says="SIGSEGV"
 // run rust-end-out-of-memory: args=out-of-memory exit=134 says="memory allocation of"
