@@ -69,6 +69,23 @@ copy
 "${cross}ar" d "$work/wrong/lib/libc.a" getpid.o
 refused "a libc that never calls __sysinfo" "$work/wrong" "no member of it uses __sysinfo"
 
+copy
+echo 'const char __libc_version[] = "1.1.16";' | object "$work/version.o"
+"${cross}ar" q "$work/wrong/lib/libc.a" "$work/version.o"
+refused "a muslc that is too old" "$work/wrong" "lib/libc.a is musl 1.1.16, needed is 1.2"
+echo 'const char __libc_version[] = "1.2.5";' | object "$work/version.o"
+"${cross}ar" r "$work/wrong/lib/libc.a" "$work/version.o"
+if said=$("$check" "$work/wrong" 2>&1); then ok "a muslc of 1.2"; else bad "a muslc of 1.2" "$said"; fi
+
+# Any muslc of the user's own: skipped where none is given.
+if [ -z "${MUSLC_PREFIX:-}" ]; then
+    echo "skipped $check on an installed muslc: no MUSLC_PREFIX is given"
+elif said=$("$check" "$MUSLC_PREFIX" 2>&1); then
+    ok "the muslc in MUSLC_PREFIX"
+else
+    bad "the muslc in MUSLC_PREFIX" "$said"
+fi
+
 cat >"$work/CMakeLists.txt" <<END
 cmake_minimum_required(VERSION 3.20)
 project(test LANGUAGES NONE)
