@@ -194,6 +194,7 @@ pub fn take_over(
     let force_ttc = parameters.is_some_and(|p| p.env().any(|v| v == c"SEL4STD_TIMER=ttc"));
     let timer_irq = timer::start(&mut SPACE.lock(), force_ttc).expect("a timer for user level");
     interrupts::start(&mut SPACE.lock(), timer_irq, !kept.console);
+    fs::console::listen();
     clone::start_service(SERVICE_PRIORITY - 1, interrupts::serve);
 
     let seed = parameters.map_or(&[0; 32], |p| p.seed());

@@ -86,7 +86,7 @@ table! {
     23 dup Works fs::calls::descriptors::dup, "";
     24 dup3 Works fs::calls::descriptors::dup3, "";
     25 fcntl Partly fs::calls::descriptors::fcntl, "descriptor and status flags, duplicates";
-    29 ioctl Partly fs::calls::descriptors::ioctl, "TIOCGWINSZ, FIONREAD";
+    29 ioctl Partly fs::calls::descriptors::ioctl, "terminals, FIONREAD";
     33 mknodat Works fs::calls::names::mknodat, "";
     34 mkdirat Works fs::calls::names::mkdirat, "";
     35 unlinkat Works fs::calls::names::unlinkat, "";

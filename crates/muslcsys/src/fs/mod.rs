@@ -17,6 +17,7 @@
 //! | [`eventfd`] | counters that can be waited for |
 //! | [`pipe`] | pipes and fifos; [`ring`]: the bytes in them |
 //! | [`wait_queue`] | who waits for a file to become ready |
+//! | [`tty`] | what a terminal makes of what is typed; [`termios`]: its settings |
 //! | `console` | the console's bytes, to and from the UART |
 //! | `calls` | the calls themselves |
 //!
@@ -43,8 +44,10 @@ pub mod pipe;
 #[cfg(not(loom))]
 pub mod process;
 pub mod ring;
+pub mod termios;
 #[cfg(not(loom))]
 pub mod tmpfs;
+pub mod tty;
 pub mod wait_queue;
 #[cfg(not(loom))]
 pub mod walk;

@@ -50,7 +50,8 @@ impl Uart {
         registers.write(MODE, MODE_8N1);
         registers.write(RECEIVE_TRIGGER, 1);
         registers.write(INTERRUPT_STATUS, u32::MAX);
-        registers.write(INTERRUPT_ENABLE, RECEIVE_TRIGGERED);
+        // No interrupt before somebody serves it: what comes until then stays in the FIFO.
+        registers.write(INTERRUPT_DISABLE, u32::MAX);
         *REGISTERS.lock() = Some(registers);
         Some(Uart(registers))
     }
@@ -93,6 +94,11 @@ impl Uart {
     /// Has the interrupt come, or not come, when the transmit FIFO is empty.
     pub fn want_room(self, want: bool) {
         self.0.write(if want { INTERRUPT_ENABLE } else { INTERRUPT_DISABLE }, TRANSMIT_EMPTY);
+    }
+
+    /// Has the interrupt come, or not come, when a byte has: while it does not, bytes stay in the FIFO.
+    pub fn want_input(self, want: bool) {
+        self.0.write(if want { INTERRUPT_ENABLE } else { INTERRUPT_DISABLE }, RECEIVE_TRIGGERED);
     }
 
     /// Takes back the interrupts that are served.
