@@ -4,6 +4,7 @@ use core::arch::asm;
 use core::cell::UnsafeCell;
 
 use loader::page_table::{Half, Table, Window, table_descriptor};
+use payload::span::Span;
 
 use crate::registers;
 
@@ -11,6 +12,10 @@ use crate::registers;
 pub struct Entry {
     /// Where the kernel is mapped.
     pub window: Window,
+    /// On how many cores it runs.
+    pub cores: u8,
+    /// What was loaded for it to find in memory.
+    pub loaded: [Span; 2],
     /// Virtual address of its first instruction.
     pub kernel: u64,
     /// x0 to x5: start and end of the root task's image in physical memory, its physical minus its virtual addresses
@@ -22,7 +27,7 @@ pub struct Entry {
 #[repr(transparent)]
 struct Shared(UnsafeCell<Table>);
 
-// SAFETY: the loader runs on one core, and only `Window`'s tables are written, once, in `map`.
+// SAFETY: only the window's tables are written, once, in `map`, before another core runs.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -67,12 +72,13 @@ pub fn open_to_user() {
     }
 }
 
-/// Maps the kernel and enters it.
+/// Enters the kernel, which [`map`] has mapped, on the running core, the `core`th.
 ///
 /// # Safety
 /// Kernel and root task are in memory as `entry` says, and a kernel of the lower half is entered at EL2.
-pub unsafe fn enter(entry: &Entry) -> ! {
-    map(&entry.window);
+pub unsafe fn enter(entry: &Entry, core: u64) -> ! {
+    // SAFETY: the loader does not use the register. A kernel for several cores finds there which of them it runs on.
+    unsafe { asm!("msr tpidr_el1, {}", in(reg) core, options(nomem, nostack, preserves_flags)) };
     match (entry.window.half, level()) {
         // SAFETY: the caller's promise; the window is mapped.
         (Half::Upper, 2) => unsafe { leave_el2(entry) },
@@ -83,8 +89,14 @@ pub unsafe fn enter(entry: &Entry) -> ! {
     }
 }
 
+/// The tables that [`map`] writes.
+pub fn tables() -> [u64; 4] {
+    // SAFETY: the table is there, and only its address is taken.
+    [WINDOW_L0.address(), WINDOW_L1.address(), WINDOW_L2.address(), unsafe { &IDENTITY_L0 }.address()]
+}
+
 /// Fills the window's tables, and hangs them into the level 0 table of the kernel's half.
-fn map(window: &Window) {
+pub fn map(window: &Window) {
     let l0 = match window.half {
         Half::Upper => &WINDOW_L0,
         // SAFETY: the table is there, and only its address is taken here.

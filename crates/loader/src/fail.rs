@@ -36,6 +36,10 @@ pub enum Error {
     Window(WindowError),
     /// A hypervisor kernel, but the loader was entered at EL1.
     NeedsEl2,
+    /// A kernel for this many cores, but the loader was entered at EL3, where nobody starts them.
+    NeedsPsci(u8),
+    /// The machine does not start this core, and answers PSCI with this error.
+    Core(u8, i64),
 }
 
 impl fmt::Display for Error {
@@ -47,6 +51,18 @@ impl fmt::Display for Error {
             Self::Params(error) => error.fmt(f),
             Self::Placement(error) => error.fmt(f),
             Self::Window(error) => write!(f, "kernel: {error}"),
+            Self::NeedsPsci(cores) => {
+                write!(
+                    f,
+                    "this kernel runs on {cores} cores, which PSCI starts: enter the loader at EL1 or EL2 (QEMU: without secure=on)"
+                )
+            }
+            Self::Core(core, error) => {
+                write!(
+                    f,
+                    "core {core} does not start (PSCI error {error}): this kernel is built for more cores than there are"
+                )
+            }
             Self::NeedsEl2 => {
                 write!(
                     f,

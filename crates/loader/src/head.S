@@ -4,6 +4,66 @@
  * written to memory before the caches are on, so nothing must be kept coherent by hand; page tables are constants.
  * x19 holds the level of entry throughout. */
 
+/* What a core needs at its level to run Rust with MMU and caches on; vectors, tables and registers are the same for all. */
+    .macro  begin_at_el2
+    ldr     x1, ={hcr_el2}
+    msr     hcr_el2, x1
+    mov     x1, #{cnthctl_el2}
+    msr     cnthctl_el2, x1
+    msr     cntvoff_el2, xzr
+    mov     x1, #{cptr_el2}
+    msr     cptr_el2, x1
+    msr     hstr_el2, xzr
+    msr     vttbr_el2, xzr
+    mrs     x1, midr_el1
+    msr     vpidr_el2, x1
+    mrs     x1, mpidr_el1
+    msr     vmpidr_el2, x1
+    ldr     x1, =vectors
+    msr     vbar_el2, x1
+    ldr     x1, ={sctlr_el2_off}
+    msr     sctlr_el2, x1
+    isb
+    ldr     x1, ={mair}
+    msr     mair_el2, x1
+    ldr     x1, ={tcr_el2}
+    msr     tcr_el2, x1
+    ldr     x1, =identity_l0
+    msr     ttbr0_el2, x1
+    isb
+    tlbi    alle2
+    ic      iallu
+    dsb     sy
+    isb
+    ldr     x1, ={sctlr_el2}
+    msr     sctlr_el2, x1
+    isb
+    .endm
+
+    .macro  begin_at_el1
+    ldr     x1, ={cpacr_el1_fp}
+    msr     cpacr_el1, x1
+    ldr     x1, =vectors
+    msr     vbar_el1, x1
+    ldr     x1, ={sctlr_el1_off}
+    msr     sctlr_el1, x1
+    isb
+    ldr     x1, ={mair}
+    msr     mair_el1, x1
+    ldr     x1, ={tcr_el1}
+    msr     tcr_el1, x1
+    ldr     x1, =identity_l0
+    msr     ttbr0_el1, x1
+    isb
+    tlbi    vmalle1
+    ic      iallu
+    dsb     sy
+    isb
+    ldr     x1, ={sctlr_el1}
+    msr     sctlr_el1, x1
+    isb
+    .endm
+
     .section .text.head, "ax"
     .globl  _start
 _start:
@@ -54,62 +114,11 @@ at_el3:
     eret
 
 at_el2:
-    ldr     x1, ={hcr_el2}
-    msr     hcr_el2, x1
-    mov     x1, #{cnthctl_el2}
-    msr     cnthctl_el2, x1
-    msr     cntvoff_el2, xzr
-    mov     x1, #{cptr_el2}
-    msr     cptr_el2, x1
-    msr     hstr_el2, xzr
-    msr     vttbr_el2, xzr
-    mrs     x1, midr_el1
-    msr     vpidr_el2, x1
-    mrs     x1, mpidr_el1
-    msr     vmpidr_el2, x1
-    ldr     x1, =vectors
-    msr     vbar_el2, x1
-    ldr     x1, ={sctlr_el2_off}
-    msr     sctlr_el2, x1
-    isb
-    ldr     x1, ={mair}
-    msr     mair_el2, x1
-    ldr     x1, ={tcr_el2}
-    msr     tcr_el2, x1
-    ldr     x1, =identity_l0
-    msr     ttbr0_el2, x1
-    isb
-    tlbi    alle2
-    ic      iallu
-    dsb     sy
-    isb
-    ldr     x1, ={sctlr_el2}
-    msr     sctlr_el2, x1
-    isb
+    begin_at_el2
     b       running
 
 at_el1:
-    ldr     x1, ={cpacr_el1_fp}
-    msr     cpacr_el1, x1
-    ldr     x1, =vectors
-    msr     vbar_el1, x1
-    ldr     x1, ={sctlr_el1_off}
-    msr     sctlr_el1, x1
-    isb
-    ldr     x1, ={mair}
-    msr     mair_el1, x1
-    ldr     x1, ={tcr_el1}
-    msr     tcr_el1, x1
-    ldr     x1, =identity_l0
-    msr     ttbr0_el1, x1
-    isb
-    tlbi    vmalle1
-    ic      iallu
-    dsb     sy
-    isb
-    ldr     x1, ={sctlr_el1}
-    msr     sctlr_el1, x1
-    isb
+    begin_at_el1
 
 running:
     msr     spsel, #1
@@ -125,6 +134,27 @@ running:
     mov     x30, xzr
     mov     x0, x19
     b       {main}
+    .ltorg
+
+/* Where another core starts, at the level of the core that had it started: x0 holds its number, 1 or above. */
+    .globl  secondary_start
+secondary_start:
+    msr     daifset, #0xf
+    mov     x19, x0
+    mrs     x1, CurrentEL
+    cmp     x1, #(2 << 2)
+    b.eq    1f
+    begin_at_el1
+    b       2f
+1:  begin_at_el2
+2:  msr     spsel, #1
+    ldr     x1, =secondary_stacks
+    add     x1, x1, x19, lsl #{secondary_stack_bits}
+    mov     sp, x1                      /* the stack of core 1 ends where that of core 2 begins */
+    mov     x29, xzr
+    mov     x30, xzr
+    mov     x0, x19
+    b       {secondary}
     .ltorg
 
 /* An exception in the loader is an error of the loader or of the machine: report it on a fresh stack. */
@@ -158,3 +188,8 @@ exception:
 identity_l0:
     .quad   {identity_l1} + 3           /* descriptor of a table */
     .zero   511 * 8
+
+    .section .bss.secondary_stacks, "aw", %nobits
+    .balign 16
+secondary_stacks:
+    .skip   {secondaries} << {secondary_stack_bits}

@@ -34,5 +34,8 @@ global_asm!(
     sctlr_el1 = const registers::SCTLR_EL1,
     identity_l1 = sym IDENTITY_L1,
     main = sym crate::main,
+    secondary = sym crate::cores::secondary,
+    secondaries = const crate::cores::OTHERS,
+    secondary_stack_bits = const crate::cores::STACK_BITS,
     exception = sym crate::fail::exception,
 );

@@ -5,7 +5,7 @@
 //! read from top to bottom. Everything about the kernel is taken from its ELF file: an upper-half kernel is entered at
 //! EL1, a lower-half one, which has hypervisor support, at EL2.
 //!
-//! A kernel for several cores would have them started (PSCI) and parked between [`prepare`] and [`enter::enter`].
+//! A kernel for several cores has the others started by PSCI ([`cores`]); each enters the kernel as the first does.
 
 #![no_std]
 #![no_main]
@@ -14,6 +14,7 @@
 #[cfg(not(target_arch = "aarch64"))]
 compile_error!("the loader runs on AArch64: build it for the target aarch64-sel4-musl-abort");
 
+mod cores;
 mod enter;
 mod fail;
 mod head;
@@ -37,7 +38,11 @@ extern "C" fn main(entered_at: u64) -> ! {
     uart::enable();
     match prepare(entered_at) {
         // SAFETY: `prepare` has loaded what the entry speaks of, and refused a kernel that this level cannot run.
-        Ok(entry) => unsafe { enter::enter(&entry) },
+        Ok(entry) => match unsafe { cores::start_others(entry) } {
+            // SAFETY: as above, and it is mapped.
+            Ok(entry) => unsafe { enter::enter(entry, 0) },
+            Err(error) => fail::give_up(&error),
+        },
         Err(error) => fail::give_up(&error),
     }
 }
@@ -49,7 +54,11 @@ fn prepare(entered_at: u64) -> Result<Entry, Error> {
     let payload = image::parse(unsafe { memory::bytes(at) }).map_err(Error::Payload)?;
     let parts = Parts::check(&payload)?;
     let placement = Placement::plan(&parts.sizes(memory::loader(), at), &board::RAM).map_err(Error::Placement)?;
-    let window = parts.window()?;
+    let cores = payload.cores();
+    if cores > 1 && entered_at == 3 {
+        return Err(Error::NeedsPsci(cores));
+    }
+    let window = parts.window(cores)?;
     if placement.payload == at {
         // SAFETY: the placement keeps parts, payload and loader apart, and no kernel runs yet.
         unsafe { parts.load(&placement) };
@@ -71,5 +80,11 @@ fn prepare(entered_at: u64) -> Result<Entry, Error> {
             placement.root_task
         );
     }
-    Ok(Entry { window, kernel: parts.kernel_entry(), arguments: parts.arguments(&placement) })
+    Ok(Entry {
+        window,
+        cores,
+        loaded: [parts.kernel_place(), placement.root_task],
+        kernel: parts.kernel_entry(),
+        arguments: parts.arguments(&placement),
+    })
 }

@@ -100,7 +100,7 @@ fn inner(place: Span, block: u64) -> Span {
 
 /// Writes the data cache's lines of a range back to memory, so that instruction fetches and a kernel that starts with
 /// other attributes see it.
-fn clean(start: u64, len: u64) {
+pub fn clean(start: u64, len: u64) {
     let cache: u64;
     // SAFETY: reads an identification register.
     unsafe { asm!("mrs {}, ctr_el0", out(reg) cache, options(nomem, nostack, preserves_flags)) }

@@ -33,9 +33,9 @@ const NORMAL: u64 = 4 << 2;
 /// Neither EL0 nor the level that uses the table may execute from here.
 const NO_EXECUTE: u64 = 0b11 << 53;
 
-/// Shareability of the kernel window: must equal the kernel's own, which is "none" for kernels of one core. A loader
-/// for SMP kernels starts the other cores with inner shareable (`0b11 << 8`) here.
-const WINDOW_SHAREABILITY: u64 = 0;
+/// Shareability of the kernel window: must equal the kernel's own, which is "none" for kernels of one core, and "inner shareable"
+/// for those of several.
+const INNER_SHAREABLE: u64 = 0b11 << 8;
 
 /// A page table of any level.
 #[repr(C, align(4096))]
@@ -106,6 +106,8 @@ pub struct Window {
     phys: u64,
     /// End of the memory that may be mapped.
     limit: u64,
+    /// Shareability of every block.
+    shareability: u64,
 }
 
 impl Window {
@@ -149,7 +151,14 @@ impl Window {
             first: index(21),
             phys: align_down(phys.start(), BLOCK_2M),
             limit,
+            shareability: 0,
         })
+    }
+
+    /// The same window for a kernel that runs on `cores` cores.
+    #[must_use]
+    pub fn for_cores(self, cores: u8) -> Self {
+        Self { shareability: if cores > 1 { INNER_SHAREABLE } else { 0 }, ..self }
     }
 
     /// Fills the level 2 table: blocks of consecutive memory up to the end of the table or of the memory.
@@ -157,7 +166,7 @@ impl Window {
         let limit = align_up(self.limit, BLOCK_2M).unwrap_or(self.limit);
         let blocks = (self.phys..limit).step_by(BLOCK_2M as usize);
         for (entry, phys) in l2.0[self.first..].iter_mut().zip(blocks) {
-            *entry = phys | ACCESSED | WINDOW_SHAREABILITY | NORMAL | BLOCK;
+            *entry = phys | ACCESSED | self.shareability | NORMAL | BLOCK;
         }
     }
 }

@@ -43,12 +43,12 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Where the kernel is mapped.
+    /// Where a kernel for `cores` cores is mapped.
     ///
     /// # Errors
     /// [`Error::Window`], and [`Error::NeedsEl2`] for a kernel that the present level cannot run.
-    pub fn window(&self) -> Result<Window, Error> {
-        let window = Window::of(&self.kernel).map_err(Error::Window)?;
+    pub fn window(&self, cores: u8) -> Result<Window, Error> {
+        let window = Window::of(&self.kernel).map_err(Error::Window)?.for_cores(cores);
         if window.half == Half::Lower && enter::level() != 2 { Err(Error::NeedsEl2) } else { Ok(window) }
     }
 

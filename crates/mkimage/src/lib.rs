@@ -66,6 +66,7 @@ pub struct Image {
     args: Vec<OsString>,
     env: Vec<OsString>,
     seed: Seed,
+    cores: Option<u8>,
     qemu: bool,
     verbose: bool,
 }
@@ -86,6 +87,7 @@ impl Image {
             args: Vec::new(),
             env: Vec::new(),
             seed: Seed::default(),
+            cores: None,
             qemu: false,
             verbose: false,
         }
@@ -144,6 +146,12 @@ impl Image {
     /// Sets where the seed comes from.
     pub fn seed(&mut self, seed: Seed) -> &mut Self {
         self.seed = seed;
+        self
+    }
+
+    /// On how many cores the kernel runs; by default what the installation that it lies in says.
+    pub fn cores(&mut self, cores: u8) -> &mut Self {
+        self.cores = Some(cores);
         self
     }
 

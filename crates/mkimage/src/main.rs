@@ -46,6 +46,9 @@ struct Options {
     /// A device tree blob for the kernel.
     #[arg(long, value_name = "FILE")]
     dtb: Option<PathBuf>,
+    /// On how many cores the kernel runs, its MAX_NUM_NODES [default: what the SEL4_PREFIX says that the kernel lies in, else 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    cores: Option<u8>,
     /// For QEMU with semihosting open to user level: the program's exit code becomes QEMU's.
     #[arg(long)]
     qemu: bool,
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let mut image = Image::new(options.loader, options.kernel, options.root_task);
     image.seed(options.seed_hex.map_or(Seed::Random, Seed::Fixed)).qemu(options.qemu).verbose(options.verbose);
+    options.cores.map(|cores| image.cores(cores));
     options.arg0.map(|name| image.arg0(name));
     options.archive.map(|file| image.archive(file));
     options.rom.map(|folder| image.rom(folder));

@@ -38,7 +38,9 @@ pub fn pack<T>(spec: &Image, done: impl FnOnce(&[Cow<'_, [u8]>], &[PathBuf]) -> 
     let params: Vec<&[u8]> = params.iter().map(AsRef::as_ref).collect();
     let params_len: usize = params.iter().map(|piece| piece.len()).sum();
     let payload = Payload {
-        flags: if spec.qemu { image::FLAG_QEMU } else { 0 } | if spec.verbose { image::FLAG_VERBOSE } else { 0 },
+        flags: if spec.qemu { image::FLAG_QEMU } else { 0 }
+            | if spec.verbose { image::FLAG_VERBOSE } else { 0 }
+            | image::cores_flags(spec.cores.unwrap_or_else(|| cores_of(&spec.kernel))),
         kernel: &loadable(&kernel),
         root_task: &loadable(&root_task),
         params: &[],
@@ -74,6 +76,11 @@ fn enough_slots(spec: &Image, pages: u64) -> Result<(), Error> {
     let slots = 1_u64.checked_shl(bits).unwrap_or(u64::MAX).saturating_sub(OTHER_SLOTS);
     let room = slots - slots / (PAGES_OF_TABLE + 1);
     if pages <= room { Ok(()) } else { Err(Error::new(&spec.root_task, Problem::TooManyPages { pages, room })) }
+}
+
+/// The number of cores that a kernel is configured for: the SEL4_PREFIX that it stands in says so; 1 where there is none.
+fn cores_of(kernel: &Path) -> u8 {
+    crate::kernel_option(kernel, "MAX_NUM_NODES").and_then(|cores| cores.try_into().ok()).unwrap_or(1)
 }
 
 /// Where a payload goes, see [`payload::image`].

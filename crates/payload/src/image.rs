@@ -10,7 +10,7 @@
 //! | 8 | 4 | CRC-32 (IEEE 802.3) of all bytes from offset 16 on |
 //! | 12 | 4 | zero |
 //! | 16 | 8 | length of the payload in bytes |
-//! | 24 | 8 | flags: bit 0, runs under QEMU; bit 1, the loader says what it does |
+//! | 24 | 8 | flags: bit 0, runs under QEMU; bit 1, the loader says what it does; bits 8 to 15, the kernel's cores (0 as 1) |
 //! | 32 | 16 | kernel, an ELF file: offset, length |
 //! | 48 | 16 | root task, an ELF file: offset, length |
 //! | 64 | 16 | boot parameters ([`crate::params`]): offset, length |
@@ -31,6 +31,15 @@ pub const MAGIC: [u8; 8] = *b"sel4img\x01";
 pub const FLAG_QEMU: u64 = 1;
 /// Flag: the loader prints a line before it enters the kernel.
 pub const FLAG_VERBOSE: u64 = 2;
+/// Where the number of cores is among the flags.
+const CORES_SHIFT: u32 = 8;
+
+/// The flags that say how many cores the kernel runs on (its configuration's MAX_NUM_NODES).
+#[must_use]
+pub const fn cores_flags(cores: u8) -> u64 {
+    (cores as u64) << CORES_SHIFT
+}
+
 /// Each part starts at a multiple of this, a cache line.
 #[cfg(feature = "build")]
 const PART_ALIGN: usize = 64;
@@ -49,7 +58,7 @@ const DTB: usize = 80;
 /// [`crate::elf`] and [`crate::params`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payload<'a> {
-    /// [`FLAG_QEMU`], [`FLAG_VERBOSE`].
+    /// [`FLAG_QEMU`], [`FLAG_VERBOSE`], [`cores_flags`].
     pub flags: u64,
     /// The kernel's ELF file.
     pub kernel: &'a [u8],
@@ -59,6 +68,14 @@ pub struct Payload<'a> {
     pub params: &'a [u8],
     /// The device tree; empty if there is none.
     pub dtb: &'a [u8],
+}
+
+impl Payload<'_> {
+    /// The number of cores that the kernel runs on, at least 1.
+    #[must_use]
+    pub fn cores(&self) -> u8 {
+        ((self.flags >> CORES_SHIFT) as u8).max(1)
+    }
 }
 
 /// The flags of the payload whose header is given, as far as that can be told before its checksum is known: 0 if it is
