@@ -77,3 +77,15 @@ fn what_one_table_cannot_map_is_refused() {
     assert!(matches!(window(KERNEL + 0x3fe0_0000, 0), Err(WindowError::CrossesGib(_))));
     assert!(matches!(window(0x4000_0000, 0), Err(WindowError::OnIdentityMap(_))));
 }
+
+#[test]
+fn a_kernel_of_several_cores_shares_what_it_is_mapped_with() {
+    let blocks = |cores| {
+        let mut l2 = Table::EMPTY;
+        window(KERNEL, 0).unwrap().for_cores(cores).fill(&mut l2);
+        l2.0
+    };
+    // Bits 9 and 8: not shareable, or inner shareable.
+    assert!(blocks(1).iter().all(|entry| entry >> 8 & 3 == 0));
+    assert!(blocks(4).iter().all(|entry| entry >> 8 & 3 == 3));
+}

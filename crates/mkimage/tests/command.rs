@@ -44,7 +44,8 @@ impl Bench {
     /// Runs the command on the parts, with further options.
     fn run(&self, output: &str, options: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mkimage"))
-            .args(["--loader", "loader", "--kernel", "kernel.elf", "--root-task", "app.elf", "-o", output])
+            .args(["--loader", "loader", "--root-task", "app.elf", "-o", output])
+            .args(if options.contains(&"--kernel") { &[][..] } else { &["--kernel", "kernel.elf"] })
             .args(options)
             .current_dir(self.0.path())
             .output()
@@ -86,6 +87,28 @@ fn one_line(output: &Output) -> String {
     text.trim_end().to_owned()
 }
 
+/// The number of cores that an image says its kernel has.
+fn cores(bench: &Bench, options: &[&str]) -> u8 {
+    let output = bench.run("boot.elf", options);
+    assert!(output.status.success(), "{output:?}");
+    let (bytes, _) = payload_of(&fs::read(bench.path("boot.elf")).unwrap());
+    image::parse(&bytes).unwrap().cores()
+}
+
+#[test]
+fn the_kernels_installation_says_how_many_cores_it_has() {
+    let bench = Bench::new();
+    let folder = bench.path("installed/libsel4/include/kernel");
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir(bench.path("installed/bin")).unwrap();
+    fs::copy(bench.path("kernel.elf"), bench.path("installed/bin/kernel.elf")).unwrap();
+    fs::write(folder.join("gen_config.h"), "#define CONFIG_MAX_NUM_NODES  4\n/* disabled: CONFIG_KERNEL_MCS */\n").unwrap();
+    let kernel = ["--kernel", "installed/bin/kernel.elf"];
+    assert_eq!(cores(&bench, &kernel), 4);
+    assert_eq!(cores(&bench, &[kernel[0], kernel[1], "--cores", "2"]), 2);
+    assert_eq!(cores(&bench, &[]), 1);
+}
+
 /// The payload of a written image, and the address it is loaded to.
 fn payload_of(file: &[u8]) -> (Vec<u8>, u64) {
     let program = Program::check(file, &Rules::LOADER).unwrap();
@@ -124,7 +147,7 @@ fn a_good_image_holds_every_part() {
     let (bytes, place) = payload_of(&file);
     assert_eq!(place, LOADER + 0x1_0000);
     let payload = image::parse(&bytes).unwrap();
-    assert_eq!(payload.flags, image::FLAG_QEMU);
+    assert_eq!(payload.flags, image::FLAG_QEMU | image::cores_flags(1));
     assert_eq!(payload.dtb.len(), 12);
     let kernel = Program::check(payload.kernel, &Rules::KERNEL).unwrap();
     assert_eq!((kernel.entry(), kernel.phys().start(), kernel.virt().len()), (KERNEL, 0, 0x2000));

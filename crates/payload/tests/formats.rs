@@ -120,6 +120,7 @@ fn a_payload_is_read_back() {
     let mut bytes = image::build(&PARTS);
     assert_eq!(image::peek_len(bytes.first_chunk().unwrap()), Ok(bytes.len() as u64));
     assert_eq!(image::peek_flags(bytes.first_chunk().unwrap()), image::FLAG_QEMU);
+    assert_eq!([0, 1, 4].map(|cores| Payload { flags: image::cores_flags(cores), ..PARTS }.cores()), [1, 1, 4]);
     bytes.extend_from_slice(b"what happens to lie behind it");
     assert_eq!(image::parse(&bytes), Ok(PARTS));
 }
