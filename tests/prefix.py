@@ -2,6 +2,7 @@
 """What a SEL4_PREFIX says about its kernel."""
 
 import json
+import os
 from pathlib import Path
 
 
@@ -15,6 +16,11 @@ def cores(prefix):
 
 
 def qemu_cores(prefix):
-    """QEMU's options for them: none for one, QEMU's own choice then."""
+    """QEMU's options for them: none for one, QEMU's own choice then.
+
+    QEMU runs each core by a thread of its own. The kernel's cores spin for one lock, and where the host has not a core for each, whoever
+    holds it waits for the host's scheduler, tens of milliseconds a time: there the cores run in turn, a few instructions each.
+    """
     count = cores(prefix)
-    return ["-smp", str(count)] if count > 1 else []
+    turns = ["-icount", "shift=3,sleep=on"] if len(os.sched_getaffinity(0)) < count else []
+    return ["-smp", str(count), *turns] if count > 1 else []

@@ -9,7 +9,7 @@ use crate::sel4::{self, CPtr, Fault};
 use crate::signal::context::Context;
 use crate::signal::send;
 use crate::thread::sched::FIRST_TID;
-use crate::thread::{Thread, record_at};
+use crate::thread::{Thread, record_at, standstill};
 use crate::uaccess;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -40,10 +40,14 @@ pub extern "C" fn serve() -> ! {
     loop {
         let (badge, fault) = sel4::fault_wait(endpoint());
         let thread = record_at((badge - BADGE) as u32).expect("a thread that faults exists");
-        thread.faulting.store(true, Ordering::Release);
+        if !standstill::begin_answer(thread) {
+            sel4::fault_resume();
+            continue;
+        }
         answer(thread, fault);
-        thread.faulting.store(false, Ordering::Release);
-        sel4::fault_resume();
+        let answered = standstill::end_answer(thread);
+        deliver_if_signalled(thread);
+        answered.let_go(sel4::fault_resume);
     }
 }
 
@@ -70,7 +74,7 @@ fn answer(thread: &Thread, fault: Fault) {
             // Named first, so that the lock is let go before anything else is done.
             let outcome = SPACE.lock().fault(address, needs);
             match outcome {
-                FaultOutcome::Mapped => return deliver_if_signalled(thread),
+                FaultOutcome::Mapped => return,
                 FaultOutcome::NoArea => (linux::SIGSEGV, SEGV_MAPERR, ip, address),
                 FaultOutcome::Forbidden => (linux::SIGSEGV, SEGV_ACCERR, ip, address),
                 FaultOutcome::BehindFile => (linux::SIGBUS, BUS_ADRERR, ip, address),
@@ -109,7 +113,7 @@ fn is_breakpoint(ip: usize) -> bool {
     is_resident(ip) && unsafe { *(ip as *const u32) } & BRK_MASK == BRK
 }
 
-/// A signal came while the thread stood still.
+/// A signal came while the thread stood still: one that runs the program's code is sent to deliver it.
 fn deliver_if_signalled(thread: &Thread) {
     if thread.signalled.load(Ordering::Acquire) == 0 {
         return;
@@ -128,12 +132,8 @@ fn load_context(thread: &Thread) {
     assert!(thread.is_on_kernel_stack(at) && thread.is_on_kernel_stack(at + size_of::<Context>()));
     // SAFETY: the thread stands at the trap, with the address of a context on its kernel stack.
     let context = unsafe { *(at as *const Context) };
-    // A signal that came on the way here is delivered first. The vectors are loaded already, so they are saved again as they are.
-    let mut registers = match thread.signalled.load(Ordering::Acquire) {
-        0 => context.to_registers(),
-        _ => send::divert(thread, context),
-    };
-    let _ = sel4::tcb_write_registers(thread.tcb, &mut registers, false);
+    // The vectors are loaded already. A signal that came on the way here is delivered first (see `serve`), and saves them again as they are.
+    let _ = sel4::tcb_write_registers(thread.tcb, &mut context.to_registers(), false);
 }
 
 /// Reports a fault that nobody handles, before the program ends as Linux's default action ends it; gives the exit status.

@@ -91,6 +91,12 @@ pub mod init {
     pub const VSPACE: CPtr = CPtr(raw::seL4_CapInitThreadVSpace as usize);
     /// The authority over interrupts.
     pub const IRQ_CONTROL: CPtr = CPtr(raw::seL4_CapIRQControl as usize);
+    /// Its scheduling context, where there are such.
+    #[cfg(sel4_mcs)]
+    pub const SCHED_CONTEXT: CPtr = CPtr(raw::seL4_CapInitThreadSC as usize);
+    /// See above: none.
+    #[cfg(not(sel4_mcs))]
+    pub const SCHED_CONTEXT: CPtr = CPtr(0);
     /// The frame of its IPC buffer.
     pub const IPC_BUFFER: CPtr = CPtr(raw::seL4_CapInitThreadIPCBuffer as usize);
 }

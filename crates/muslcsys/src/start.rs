@@ -14,7 +14,7 @@ use crate::random;
 use crate::sel4::{self, Access, CPtr, init, object};
 use crate::sync::Notification;
 use crate::thread::clone::{self, PROGRAM_PRIORITY, SERVICE_PRIORITY};
-use crate::thread::{Thread, sched::SCHED};
+use crate::thread::{Thread, sched::SCHED, standstill};
 use crate::time::clock;
 use crate::uaccess;
 use alloc::vec::Vec;
@@ -117,13 +117,14 @@ fn protect_image(frames: Range<usize>) {
 
 /// What every lock waits on, made before a second thread exists.
 fn arm_locks(cspace: &mut CSpace, permanent: &mut Permanent) {
-    let events: [&Notification; 7] = [
+    let events: [&Notification; 8] = [
         SCHED.event(),
         SPACE.event(),
         HEAP.event(),
         random::POOL.event(),
         fs::console::CONSOLE.event(),
         uart::event(),
+        standstill::event(),
         crate::program::SLOTS.event(),
     ];
     for event in events.into_iter().chain(crate::sync::mutex::events()) {
@@ -173,6 +174,8 @@ pub fn take_over(
     }
     platform::set_emulated(parameters.is_some_and(|p| p.is_qemu()));
     sel4::learn_scheduling(&info);
+    SCHED.lock().cores.set_count(info.numNodes as usize);
+    standstill::set_parallel(info.numNodes > 1);
 
     let (objects, mut permanent, devices) = take_over_memory(info, kept);
     let mut space = Space::new(objects, devices);

@@ -145,8 +145,8 @@ table! {
     119 sched_setscheduler Partly thread::identity::sched_setscheduler, "SCHED_OTHER, SCHED_BATCH, SCHED_RR: seL4 always gives time slices";
     120 sched_getscheduler Works thread::identity::sched_getscheduler, "";
     121 sched_getparam Works thread::identity::sched_getparam, "";
-    122 sched_setaffinity Partly thread::identity::sched_setaffinity, "one core";
-    123 sched_getaffinity Works thread::identity::sched_getaffinity, "";
+    122 sched_setaffinity Works thread::affinity::sched_setaffinity, "";
+    123 sched_getaffinity Works thread::affinity::sched_getaffinity, "";
     124 sched_yield Works thread::identity::sched_yield, "";
     125 sched_get_priority_max Works thread::identity::sched_get_priority_max, "";
     126 sched_get_priority_min Works thread::identity::sched_get_priority_min, "";
@@ -165,7 +165,7 @@ table! {
     160 uname Works thread::identity::uname, "";
     166 umask Works fs::calls::names::umask, "";
     167 prctl Partly thread::identity::prctl, "PR_SET_NAME, PR_GET_NAME";
-    168 getcpu Works thread::identity::getcpu, "";
+    168 getcpu Works thread::affinity::getcpu, "";
     169 gettimeofday Works time::calls::gettimeofday, "";
     172 getpid Works thread::identity::getpid, "";
     173 getppid Works thread::identity::zero, "";

@@ -1,5 +1,5 @@
-/* Threads for tests. On the one core a thread of higher priority runs until it waits, so a test knows without sleeping
- * that a thread it started has come to its wait. */
+/* Threads for tests. On one core a thread of higher priority runs until it waits, so a test knows without sleeping
+ * that a thread it started has come to its wait: all threads stay on the first core, unless a test defines ANY_CORE. */
 #ifndef THREADS_H
 #define THREADS_H
 
@@ -8,6 +8,16 @@
 #include <sched.h>
 
 typedef void *function(void *);
+
+#ifndef ANY_CORE
+__attribute__((constructor)) static void stay_on_one_core(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(0, &set);
+    NEED(sched_setaffinity(0, sizeof set, &set) == 0);
+}
+#endif
 
 /* A thread of the ordinary kind. */
 __attribute__((unused)) static pthread_t start(function *run, void *with)

@@ -6,7 +6,7 @@ use crate::arch;
 use crate::errno::Errno;
 use crate::sel4;
 use crate::thread::sched::{SCHED, Sched};
-use crate::thread::{Thread, exit};
+use crate::thread::{Thread, exit, standstill};
 use core::sync::atomic::Ordering;
 
 /// Whom a signal is for.
@@ -93,17 +93,21 @@ fn is_caller(thread: &Thread) -> bool {
 
 /// Stops a thread and, if it runs the program's code, sends it to deliver its signals. Inside a call it will look itself.
 fn stop_if_running(thread: &'static Thread) {
-    // A thread that faults is taken care of by the fault thread, which looks at `signalled` before it lets go.
-    if is_caller(thread) || thread.faulting.load(Ordering::Acquire) {
+    if is_caller(thread) {
         return;
     }
-    // One look without stopping it: a thread that waits for a lock, or was just woken, stays as it is.
+    let Some(stopping) = standstill::stop(thread) else { return };
     let inside = |sp: usize, pc: usize| thread.is_on_kernel_stack(sp) && !arch::leaving().contains(&pc);
-    match sel4::tcb_read_registers(thread.tcb, false) {
-        Ok(registers) if inside(registers.sp as usize, registers.pc as usize) => return,
-        Ok(_) => {}
-        Err(_) => return,
+    // On one core, one look without stopping it: a thread that waits for a lock, or was just woken, stays as it is. Of one that runs on
+    // another core, what can be read is old.
+    if !standstill::is_parallel() {
+        match sel4::tcb_read_registers(thread.tcb, false) {
+            Ok(registers) if inside(registers.sp as usize, registers.pc as usize) => return,
+            Ok(_) => {}
+            Err(_) => return,
+        }
     }
+    stopping.suspends();
     let Ok(mut registers) = sel4::tcb_read_registers(thread.tcb, true) else { return };
     let (pc, sp) = (registers.pc as usize, registers.sp as usize);
     if !thread.is_on_kernel_stack(sp) {

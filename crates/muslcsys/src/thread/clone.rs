@@ -4,6 +4,7 @@
 //! frames and one unit of the pool. They are kept ready when a thread ends, up to [`READY`] of them, so most threads start
 //! with two calls of the kernel.
 
+use super::affinity;
 use super::record::{self, RECORD_OFFSET, Thread};
 use super::sched::{SCHED, Sched};
 use crate::arch;
@@ -51,6 +52,7 @@ pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) ->
     let mut sched = SCHED.lock();
     let mask = sched.places[thread.index as usize].signals.mask;
     let policy = sched.places[thread.index as usize].policy;
+    let affinity = sched.places[thread.index as usize].affinity;
     let tid = sched.new_tid(index);
     let child = renew_record(&mut sched, index, tid);
     if flags & linux::CLONE_CHILD_CLEARTID != 0 {
@@ -64,6 +66,10 @@ pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) ->
     if changed {
         let _ = sel4::tcb_set_priority(child.tcb, super::identity::kernel_priority(policy));
     }
+    place.affinity = affinity;
+    let core = sched.cores.choose(affinity);
+    sched.cores.enter(core);
+    affinity::set_core(&mut sched.places[index as usize], child.tcb, core);
     for (flag, address) in [(linux::CLONE_PARENT_SETTID, ptid), (linux::CLONE_CHILD_SETTID, ctid)] {
         if flags & flag != 0 {
             let _ = uaccess::store_u32(address, tid);
@@ -102,7 +108,8 @@ fn take_place() -> Result<u32, Errno> {
     let mut sched = SCHED.lock();
     match made {
         Ok(unit) => {
-            sched.places[bare as usize].unit = Some(unit);
+            let place = &mut sched.places[bare as usize];
+            (place.unit, place.core) = (Some(unit), 0);
             Ok(bare)
         }
         Err(_) => {
@@ -267,6 +274,7 @@ pub fn adopt_initial(ipc_buffer: usize, tcb: CPtr, notification: CPtr, kernel_st
         &*at
     };
     sched.places[index as usize].thread = Some(thread);
+    sched.cores.enter(0);
     record::set_initial(thread);
     thread
 }

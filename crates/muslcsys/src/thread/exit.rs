@@ -21,6 +21,8 @@ pub fn exit(thread: &Thread, [status, ..]: [usize; 6]) -> SysResult {
     let index = thread.index;
     sched.drop_tid(thread.tid());
     sched.places[index as usize].thread = None;
+    let core = sched.places[index as usize].core;
+    sched.cores.leave(core);
     if index == 0 {
         sched.status = status as u8;
     }

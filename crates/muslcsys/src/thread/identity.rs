@@ -42,7 +42,7 @@ pub fn sched_yield(_: &Thread, _: [usize; 6]) -> SysResult {
 }
 
 /// The place of a thread that a call names; 0 is the caller.
-fn place_of(thread: &Thread, tid: usize) -> Result<u32, Errno> {
+pub(super) fn place_of(thread: &Thread, tid: usize) -> Result<u32, Errno> {
     match tid as u32 {
         0 => Ok(thread.index),
         tid => SCHED.lock().by_tid(tid).ok_or(Errno::ESRCH),
@@ -121,38 +121,6 @@ pub fn sched_get_priority_max(_: &Thread, [policy, ..]: [usize; 6]) -> SysResult
 /// See [`sched_get_priority_max`].
 pub fn sched_get_priority_min(thread: &Thread, arguments: [usize; 6]) -> SysResult {
     sched_get_priority_max(thread, arguments).map(|max| max.min(1))
-}
-
-/// Number of cores that run threads.
-const CORES: usize = 1;
-
-/// sched_getaffinity(2): `[tid, bytes, mask]`; gives the bytes written. Errors: EINVAL (too short), ESRCH, EFAULT.
-pub fn sched_getaffinity(thread: &Thread, [tid, bytes, mask, ..]: [usize; 6]) -> SysResult {
-    place_of(thread, tid)?;
-    if bytes < 8 || !bytes.is_multiple_of(8) {
-        return Err(Errno::EINVAL);
-    }
-    uaccess::write(mask, &((1u64 << CORES) - 1))?;
-    Ok(8)
-}
-
-/// sched_setaffinity(2): `[tid, bytes, mask]`. Errors: EINVAL if no core of the mask is there, ESRCH, EFAULT.
-pub fn sched_setaffinity(thread: &Thread, [tid, bytes, mask, ..]: [usize; 6]) -> SysResult {
-    place_of(thread, tid)?;
-    let mut word = [0u8; 8];
-    let length = bytes.min(8);
-    uaccess::copy_in(&mut word[..length], mask)?;
-    if u64::from_le_bytes(word) & ((1 << CORES) - 1) == 0 { Err(Errno::EINVAL) } else { Ok(0) }
-}
-
-/// getcpu(2): `[cpu, node]`. Errors: EFAULT.
-pub fn getcpu(_: &Thread, [cpu, node, ..]: [usize; 6]) -> SysResult {
-    for address in [cpu, node] {
-        if address != 0 {
-            uaccess::write(address, &0u32)?;
-        }
-    }
-    Ok(0)
 }
 
 /// prctl(2): `[option, argument, …]`: PR_SET_NAME, PR_GET_NAME, PR_SET_DUMPABLE and PR_GET_DUMPABLE's like answer as for a program alone.

@@ -5,9 +5,15 @@
 //! - [`clone`] and [`exit`]: a thread's objects, set up and given back
 //! - [`futex`]: the queues; [`waiting`]: how a wait ends; [`futex_calls`]: the calls
 //! - [`identity`]: the calls that tell or set who a thread is
+//! - [`cores`]: where threads run; [`affinity`]: the calls
+//! - [`standstill`]: who may change the registers of a thread that stands still
 
+pub mod cores;
 pub mod futex;
 pub mod waiting;
+
+#[cfg(target_vendor = "sel4")]
+pub mod affinity;
 
 #[cfg(target_vendor = "sel4")]
 pub mod clone;
@@ -21,6 +27,8 @@ pub mod identity;
 mod record;
 #[cfg(target_vendor = "sel4")]
 pub mod sched;
+#[cfg(target_vendor = "sel4")]
+pub mod standstill;
 
 #[cfg(target_vendor = "sel4")]
 pub use record::{KSTACK_OFFSET, RECORD_OFFSET, SIGNALLED_OFFSET, Thread, USER_FRAME_OFFSET, record_at};

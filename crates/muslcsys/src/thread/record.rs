@@ -55,8 +55,10 @@ pub struct Thread {
     pub interrupted_call: Cell<Option<(usize, [usize; 6])>>,
     /// A fault of the thread's own to be delivered: signal, code, address.
     pub own_fault: Cell<Option<(u32, i32, usize)>>,
-    /// The fault thread is at work on this thread, which stands still.
+    /// The fault thread is at work on this thread, which stands still (`standstill.rs`).
     pub faulting: AtomicBool,
+    /// A sender has stopped it since its last fault (`standstill.rs`).
+    pub stopped: AtomicBool,
     /// Its name (prctl(2), PR_SET_NAME).
     pub name: Cell<[u8; 16]>,
 }
@@ -84,6 +86,7 @@ impl Thread {
             interrupted_call: Cell::new(None),
             own_fault: Cell::new(None),
             faulting: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             name: Cell::new([0; 16]),
         }
     }

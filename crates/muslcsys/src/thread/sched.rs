@@ -1,5 +1,6 @@
 //! What threads know of each other: their places and ids, who waits for what and until when, and pending signals.
 
+use super::cores::Cores;
 use super::futex::Futexes;
 use super::record::Thread;
 use super::waiting::Wake;
@@ -32,6 +33,10 @@ pub struct Place {
     pub interruptible: bool,
     /// Its priority as Linux sees it: policy and static priority.
     pub policy: (u32, u32),
+    /// The cores that it may run on, a bit each.
+    pub affinity: u64,
+    /// The one that its TCB runs on.
+    pub core: u8,
 }
 
 /// Everything behind the scheduler's lock.
@@ -50,6 +55,8 @@ pub struct Sched {
     pub deadlines: Deadlines,
     /// Signals sent to the program as a whole, and what is done with each.
     pub program_signals: crate::signal::ProgramSignals,
+    /// Where its threads run.
+    pub cores: Cores,
     /// Exit status of the initial thread, for when it ends before others.
     pub status: u8,
 }
@@ -68,6 +75,7 @@ impl Sched {
             futexes: Futexes::new(),
             deadlines: Deadlines::new(),
             program_signals: crate::signal::ProgramSignals::new(),
+            cores: Cores::new(),
             status: 0,
         }
     }
@@ -87,6 +95,8 @@ impl Sched {
             time_of_day: None,
             interruptible: false,
             policy: (0, 0),
+            affinity: self.cores.all(),
+            core: 0,
         });
         self.futexes.grow(index + 1);
         self.deadlines.grow(index + 1);

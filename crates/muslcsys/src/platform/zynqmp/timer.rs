@@ -3,6 +3,7 @@
 use super::ttc::Ttc;
 use crate::arch;
 use crate::mm::Space;
+use crate::thread::standstill;
 use crate::time::clock;
 use crate::uaccess;
 use core::cell::Cell;
@@ -27,7 +28,8 @@ static ALARM: Shared = Shared(Cell::new(Alarm::None));
 
 /// Chooses the timer; gives its interrupt. `force_ttc` is for tests of the second choice.
 pub fn start(space: &mut Space, force_ttc: bool) -> Option<usize> {
-    if !force_ttc && uaccess::may_use_physical_timer() {
+    // Each core has a generic timer of its own, and the alarm is set from any of them: with several it is the counter that all see.
+    if !force_ttc && !standstill::is_parallel() && uaccess::may_use_physical_timer() {
         // Zero where there is no hypervisor; what passes between the two reads makes an alarm late by that much, never early.
         let behind = arch::virtual_counter();
         let ahead = arch::physical_counter().wrapping_sub(behind);
