@@ -13,6 +13,9 @@ use linux_raw_sys::general as linux;
 /// Status flags that fcntl(2) may change; the others stay as the file was opened.
 pub const SETTABLE: u32 = linux::O_APPEND | linux::O_NONBLOCK | linux::O_NOATIME | linux::O_DIRECT;
 
+/// A bit that no flag of open(2) has: the program has put locks on the file through this description.
+const LOCKS: u32 = 1 << 31;
+
 /// Access mode and status flags of an open file description (open(2)), which its duplicates share.
 pub struct Status(AtomicU32);
 
@@ -20,12 +23,22 @@ impl Status {
     /// From the flags that open(2) was called with, without those that act on opening alone.
     pub const fn new(flags: u32) -> Self {
         const OPENING: u32 = linux::O_CREAT | linux::O_EXCL | linux::O_NOCTTY | linux::O_TRUNC | linux::O_CLOEXEC;
-        Self(AtomicU32::new(flags & !OPENING))
+        Self(AtomicU32::new(flags & !(OPENING | LOCKS)))
     }
 
     /// The flags as F_GETFL tells them.
     pub fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) & !LOCKS
+    }
+
+    /// Says that closing it has locks to forget.
+    pub fn note_locks(&self) {
+        self.0.fetch_or(LOCKS, Ordering::Relaxed);
+    }
+
+    /// Whether closing it may have locks to forget.
+    pub fn has_locks(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & LOCKS != 0
     }
 
     /// F_SETFL: what may be changed is set as in `flags`.

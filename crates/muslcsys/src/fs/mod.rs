@@ -11,6 +11,7 @@
 //! | [`tmpfs`] | files in memory |
 //! | [`devices`] | what is in /dev |
 //! | [`mounts`] | the tree that a program finds |
+//! | [`locks`] | flock, and the ranges of fcntl |
 //! | [`process`] | root, working directory, umask |
 //! | [`buffers`] | where bytes come from and go to |
 //! | [`epoll`] | what of many files is ready |
@@ -32,6 +33,8 @@ pub mod devices;
 pub mod epoll;
 pub mod eventfd;
 pub mod file;
+#[cfg(not(loom))]
+pub mod locks;
 #[cfg(not(loom))]
 pub mod mounts;
 pub mod node;

@@ -2,6 +2,7 @@
 
 use super::buffers::{Sink, Source};
 use super::file::{File, Status};
+use super::locks;
 use super::node::{Entry, Kind, Metadata, Node};
 use crate::errno::{Errno, SysResult};
 use crate::sync::mutex::Mutex;
@@ -21,6 +22,14 @@ impl OpenFile {
     /// At the first byte; `flags` as in open(2).
     pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
         Self { node, status: Status::new(flags), position: Mutex::new(0) }
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if self.status.has_locks() {
+            locks::closed_description(&self.node, core::ptr::from_ref(self) as usize);
+        }
     }
 }
 
@@ -107,6 +116,14 @@ impl OpenDirectory {
     /// At the first entry; `flags` as in open(2).
     pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
         Self { node, status: Status::new(flags), position: Mutex::new(0) }
+    }
+}
+
+impl Drop for OpenDirectory {
+    fn drop(&mut self) {
+        if self.status.has_locks() {
+            locks::closed_description(&self.node, core::ptr::from_ref(self) as usize);
+        }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::fs::descriptors::{self, get};
+use crate::fs::locks;
 use crate::thread::Thread;
 use linux_raw_sys::general as linux;
 
 /// close(2): `[fd]`. Errors: EBADF.
 pub fn close(_: &Thread, [fd, ..]: [usize; 6]) -> SysResult {
     // Dropped here, without the table's lock.
-    descriptors::close(fd).map(|_| 0)
+    let file = descriptors::close(fd)?;
+    locks::closed_descriptor(&file);
+    Ok(0)
 }
 
 /// dup(2): `[fd]`. Errors: EBADF, EMFILE.
@@ -22,6 +25,7 @@ pub fn dup3(_: &Thread, [old, new, flags, ..]: [usize; 6]) -> SysResult {
         return Err(Errno::EINVAL);
     }
     let before = descriptors::replace(old, new, flags as u32 & linux::O_CLOEXEC != 0)?;
+    before.iter().for_each(locks::closed_descriptor);
     drop(before);
     Ok(new as u32 as usize)
 }
@@ -41,14 +45,14 @@ pub fn close_range(_: &Thread, [first, last, flags, ..]: [usize; 6]) -> SysResul
         if flags & CLOSE_RANGE_CLOEXEC != 0 {
             let _ = descriptors::set_close_on_exec(fd, true);
         } else {
-            let _ = descriptors::close(fd);
+            descriptors::close(fd).iter().for_each(locks::closed_descriptor);
         }
     }
     Ok(0)
 }
 
 /// fcntl(2): `[fd, command, argument]`: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
-/// and what the file itself has. Errors: EBADF, EINVAL, EMFILE.
+/// locks of ranges, and what the file itself has. Errors: EBADF, EINVAL, EMFILE.
 pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {
     let file = get(fd)?;
     match command as u32 {
@@ -61,7 +65,10 @@ pub fn fcntl(_: &Thread, [fd, command, argument, ..]: [usize; 6]) -> SysResult {
             file.status().set(argument as u32);
             Ok(0)
         }
-        command => file.control(command, argument),
+        command => match super::locks::control(&file, command, argument) {
+            Some(result) => result,
+            None => file.control(command, argument),
+        },
     }
 }
 

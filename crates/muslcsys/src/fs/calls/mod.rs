@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod descriptors;
+pub mod locks;
 pub mod names;
 mod path;
 pub mod space;
