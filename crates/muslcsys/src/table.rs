@@ -135,6 +135,9 @@ table! {
     82 fsync Works fs::calls::space::fsync, "";
     83 fdatasync Works fs::calls::space::fsync, "";
     84 sync_file_range Works fs::calls::space::advice, "";
+    85 timerfd_create Partly fs::timerfd::open::timerfd_create, "no clocks that wake a sleeping machine";
+    86 timerfd_settime Works fs::timerfd::open::timerfd_settime, "";
+    87 timerfd_gettime Works fs::timerfd::open::timerfd_gettime, "";
     88 utimensat Works fs::calls::attributes::utimensat, "";
     93 exit Works thread::exit::exit, "";
     94 exit_group Works thread::exit::exit_group, "";

@@ -3,6 +3,8 @@
 use super::buffers::{Sink, Source};
 use super::epoll::Epoll;
 use super::node::{Metadata, Node};
+#[cfg(target_vendor = "sel4")]
+use super::timerfd::open::TimerFd;
 use super::wait_queue::WaitQueue;
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
@@ -129,6 +131,12 @@ pub trait File: Send + Sync {
 
     /// The epoll that it is.
     fn epoll(&self) -> Option<&Epoll> {
+        None
+    }
+
+    /// The timer that it is.
+    #[cfg(target_vendor = "sel4")]
+    fn timer(&self) -> Option<&TimerFd> {
         None
     }
 

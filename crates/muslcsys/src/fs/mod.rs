@@ -16,6 +16,7 @@
 //! | [`buffers`] | where bytes come from and go to |
 //! | [`epoll`] | what of many files is ready |
 //! | [`eventfd`] | counters that can be waited for |
+//! | [`timerfd`] | timers that are read and polled |
 //! | [`pipe`] | pipes and fifos; [`ring`]: the bytes in them |
 //! | [`wait_queue`] | who waits for a file to become ready |
 //! | [`tty`] | what a terminal makes of what is typed; [`termios`]: its settings |
@@ -48,6 +49,7 @@ pub mod pipe;
 pub mod process;
 pub mod ring;
 pub mod termios;
+pub mod timerfd;
 #[cfg(not(loom))]
 pub mod tmpfs;
 pub mod tty;

@@ -5,12 +5,15 @@ use super::futex::Futexes;
 use super::record::Thread;
 use super::waiting::Wake;
 use crate::errno::Errno;
+use crate::fs::timerfd::open::Timer;
 use crate::object::pool::Unit;
 use crate::signal::Signals;
 use crate::sync::{Guard, Lock, Notification};
 use crate::time::clock::{self, Clock, Deadline};
 use crate::time::deadlines::Deadlines;
+use crate::time::timers::Timers;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
@@ -53,6 +56,8 @@ pub struct Sched {
     pub futexes: Futexes,
     /// Who is to be woken when.
     pub deadlines: Deadlines,
+    /// Open timers (timerfd_create(2)).
+    pub timers: Timers<Arc<Timer>>,
     /// Signals sent to the program as a whole, and what is done with each.
     pub program_signals: crate::signal::ProgramSignals,
     /// Where its threads run.
@@ -74,6 +79,7 @@ impl Sched {
             next_tid: FIRST_TID,
             futexes: Futexes::new(),
             deadlines: Deadlines::new(),
+            timers: Timers::new(),
             program_signals: crate::signal::ProgramSignals::new(),
             cores: Cores::new(),
             status: 0,
@@ -162,7 +168,19 @@ impl Sched {
                 self.deadlines.insert(index as u32, Deadline::at(Clock::Realtime, time).tick);
             }
         }
-        clock::set_alarm(self.deadlines.earliest());
+        // Each is told with the scheduler's own state in hand, so the list is not borrowed meanwhile.
+        let timers: Vec<_> = self.timers.iter().map(|(number, timer)| (number, timer.clone())).collect();
+        for (number, timer) in &timers {
+            timer.time_was_set(self);
+            self.timers.set(*number, timer.deadline().map(|deadline| deadline.tick));
+        }
+        clock::set_alarm(self.next_deadline());
+    }
+
+    /// The next deadline of a thread's or a timer's.
+    pub fn next_deadline(&self) -> Option<u64> {
+        let (thread, timer) = (self.deadlines.earliest(), self.timers.earliest());
+        thread.into_iter().chain(timer).min()
     }
 
     /// Wakes all whose deadline has come; gives the next deadline.
@@ -171,7 +189,10 @@ impl Sched {
             self.futexes.cancel(index);
             self.end_wait(index, Wake::Deadline);
         }
-        self.deadlines.earliest()
+        while let Some(timer) = self.timers.pop_due(now) {
+            timer.expire(self);
+        }
+        self.next_deadline()
     }
 }
 
@@ -193,7 +214,7 @@ pub fn wait(mut sched: Guard<'_, Sched>, thread: &Thread, deadline: Option<Deadl
     if let Some(Deadline { tick, time_of_day }) = deadline {
         sched.places[index as usize].time_of_day = time_of_day;
         sched.deadlines.insert(index, tick);
-        if sched.deadlines.earliest() == Some(tick) {
+        if sched.next_deadline() == Some(tick) {
             clock::set_alarm(Some(tick));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::clock::{self, Clock, Deadline, SECOND, Timespec};
 use crate::errno::{self, Errno, SysResult};
-use crate::mm::layout;
+use crate::mm::{SPACE, layout};
 use crate::thread::Thread;
 use crate::thread::sched::{self, SCHED};
 use crate::uaccess;
@@ -47,6 +47,7 @@ pub fn clock_settime(_: &Thread, [clock, at, ..]: [usize; 6]) -> SysResult {
     if clock as u32 != linux::CLOCK_REALTIME {
         return Err(Errno::EINVAL);
     }
+    drop(SPACE.prepare()?);
     SCHED.lock().set_time_of_day(time);
     Ok(0)
 }

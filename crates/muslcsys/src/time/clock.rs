@@ -40,6 +40,16 @@ pub enum Clock {
     Monotonic,
 }
 
+impl Clock {
+    /// Nanoseconds that it shows.
+    pub fn now(self) -> u64 {
+        match self {
+            Clock::Realtime => realtime(),
+            Clock::Monotonic => monotonic(),
+        }
+    }
+}
+
 /// A point in time or a duration as C has it (timespec(3type)).
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -146,11 +156,8 @@ impl Deadline {
 
     /// When `clock` shows `nanoseconds`.
     pub fn at(clock: Clock, nanoseconds: u64) -> Self {
-        let (now, time_of_day) = match clock {
-            Clock::Realtime => (realtime(), Some(nanoseconds)),
-            Clock::Monotonic => (monotonic(), None),
-        };
-        Self { tick: nanoseconds.checked_sub(now).map_or(0, after), time_of_day }
+        let tick = nanoseconds.checked_sub(clock.now()).map_or(0, after);
+        Self { tick, time_of_day: (clock == Clock::Realtime).then_some(nanoseconds) }
     }
 
     /// Whether it has come.
