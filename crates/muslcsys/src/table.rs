@@ -85,14 +85,9 @@ table! {
     22 epoll_pwait Works fs::epoll::calls::epoll_pwait, "";
     23 dup Works fs::calls::descriptors::dup, "";
     24 dup3 Works fs::calls::descriptors::dup3, "";
-<<<<<<< HEAD
-    25 fcntl Partly fs::calls::descriptors::fcntl, "descriptor and status flags, duplicates";
-    29 ioctl Partly fs::calls::descriptors::ioctl, "terminals, FIONREAD";
-=======
     25 fcntl Partly fs::calls::descriptors::fcntl, "descriptor and status flags, duplicates, locks of ranges, sizes of pipes; no leases, no signals, no seals";
-    29 ioctl Partly fs::calls::descriptors::ioctl, "TIOCGWINSZ, FIONREAD";
+    29 ioctl Partly fs::calls::descriptors::ioctl, "terminals, FIONREAD";
     32 flock Partly fs::calls::locks::flock, "of files of bytes and directories";
->>>>>>> 4586d50 (muslcsys: flock, and fcntl's locks of ranges, of the program and of open file descriptions)
     33 mknodat Works fs::calls::names::mknodat, "";
     34 mkdirat Works fs::calls::names::mkdirat, "";
     35 unlinkat Works fs::calls::names::unlinkat, "";
