@@ -91,7 +91,8 @@ impl Ours {
     fn names(&self, path: &str) -> Result<Vec<u8>, Errno> {
         let directory = paths::open(&self.origin, path.as_bytes(), linux::O_DIRECTORY, 0)?;
         let mut names = BTreeSet::new();
-        let mut buffer = vec![0; 100];
+        // Room for the longest entry and little more, so that it takes several calls.
+        let mut buffer = vec![0; 300];
         loop {
             let length = directory.read_entries(&mut Sink::own(&mut buffer))?;
             let mut at = 0;
