@@ -136,6 +136,8 @@ function(cargo_build)
             --images "${folder}/images"
         ENVIRONMENT "RUSTC=${RUSTC}" "SEL4_PREFIX=${SEL4_PREFIX}" "MUSLC_PREFIX=${MUSLC_PREFIX}" "SYSROOT=${SYSROOT}"
             "CARGO_TARGET_${target_upper}_LINKER=${SYSROOT}/bin/aarch64-sel4-musl-gcc"
+            # rustix has system call instructions of its own otherwise, which fault on seL4.
+            "CARGO_TARGET_${target_upper}_RUSTFLAGS=--cfg=rustix_use_libc"
             "CC_${target_id}=${SYSROOT}/bin/aarch64-sel4-musl-gcc" "AR_${target_id}=${CROSS_COMPILE}ar"
             ${arg_ENVIRONMENT}
         DEPENDS "${c-header_PROGRAM}" ${SYSROOT_STAMP} ${SEL4_PREFIX_STAMP}

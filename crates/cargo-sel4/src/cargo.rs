@@ -19,6 +19,9 @@ pub const TARGET: &str = "aarch64-sel4-musl";
 /// of stack, the least that std gives it on musl, would not reach its first line otherwise. What of them is generic is compiled
 /// with the crate that uses it, as on other targets.
 const OPTIMISED: [&str; 3] = ["core", "alloc", "std"];
+/// Has rustix call the C library. Else it has system call instructions of its own wherever the system is Linux, and these fault
+/// on seL4. (Its manifest chooses dependencies by this, so it must be known to cargo and not to rustix alone.)
+const RUSTFLAGS: &str = "--cfg=rustix_use_libc";
 /// Options of cargo that would build for something else.
 const FOREIGN: [&str; 2] = ["--target", "-Zbuild-std"];
 
@@ -48,6 +51,15 @@ pub fn command(places: &Places, toolchain: &Toolchain, action: &str, options: &[
     // On the command line, where no configuration file of the user's overrides it.
     cargo.arg("--config").arg(config("linker", places.linker().as_os_str())?);
     cargo.arg("--config").arg(format!("target.{TARGET}.runner=[{}, \"runner\"]", quoted(own.as_os_str())?));
+    cargo.arg("--config").arg(format!("target.{TARGET}.rustflags=[{RUSTFLAGS:?}]"));
+    // These of the user's count instead of the configuration's.
+    for (name, separator) in [("CARGO_ENCODED_RUSTFLAGS", "\x1f"), ("RUSTFLAGS", " ")] {
+        if let Ok(flags) = std::env::var(name)
+            && !flags.is_empty()
+        {
+            cargo.env(name, format!("{flags}{separator}{RUSTFLAGS}"));
+        }
+    }
     for package in OPTIMISED {
         for setting in ["opt-level=2", "debug-assertions=false", "overflow-checks=false"] {
             cargo.arg("--config").arg(format!("profile.dev.package.{package}.{setting}"));
@@ -222,6 +234,7 @@ mod tests {
         assert!(line[4].ends_with(",test"));
         assert_eq!(line[6], "target.aarch64-sel4-musl.linker=\"/with blank/sysroot/bin/aarch64-sel4-musl-gcc\"");
         assert!(line[8].starts_with("target.aarch64-sel4-musl.runner=[\"") && line[8].ends_with(", \"runner\"]"));
+        assert!(line.contains(&"target.aarch64-sel4-musl.rustflags=[\"--cfg=rustix_use_libc\"]".to_owned()));
         assert!(line.contains(&"profile.dev.package.std.opt-level=2".to_owned()));
         assert_eq!(line[line.len() - 3..], ["--release", "--", "name"]);
     }
