@@ -26,7 +26,6 @@
 # depends on them.
 
 include_guard(GLOBAL)
-set(CMAKE_RUST_FOLDER "${CMAKE_CURRENT_LIST_DIR}")
 find_program(PYTHON3 python3 REQUIRED)
 
 # _cargo_command(OUTPUT file ARTIFACT file BYPRODUCT file CARGO args... SCRIPT args... DEPENDS files... ENVIRONMENT ...
@@ -36,10 +35,10 @@ function(_cargo_command)
     add_custom_command(
         OUTPUT "${arg_OUTPUT}" ${arg_BYPRODUCT}
         COMMAND "${CMAKE_COMMAND}" -E env "CARGO=${CARGO}" "CARGO_TARGET_DIR=${CARGO_TARGET_FOLDER}" ${arg_ENVIRONMENT}
-            "${PYTHON3}" "${CMAKE_RUST_FOLDER}/cargo-build" --output "${arg_OUTPUT}"
+            "${PYTHON3}" "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/cargo-build" --output "${arg_OUTPUT}"
             --artifact "${CARGO_TARGET_FOLDER}/${arg_ARTIFACT}" --depfile "${arg_OUTPUT}.d" ${arg_SCRIPT}
             -- build --manifest-path "${arg_MANIFEST}" --jobs ${JOBS} ${arg_CARGO}
-        DEPENDS "${CMAKE_RUST_FOLDER}/cargo-build" "${CARGO}" "${arg_MANIFEST}" ${arg_DEPENDS}
+        DEPENDS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/cargo-build" "${CARGO}" "${arg_MANIFEST}" ${arg_DEPENDS}
         DEPFILE "${arg_OUTPUT}.d"
         COMMENT "${arg_COMMENT}" USES_TERMINAL VERBATIM COMMAND_EXPAND_LISTS)
 endfunction()
@@ -132,7 +131,7 @@ function(cargo_build)
         MANIFEST "${arg_MANIFEST}/Cargo.toml"
         CARGO --package ${arg_NAME} ${kind} "--features=${features}" --profile ${arg_PROFILE} --target "${arg_TARGET}"
             -Zjson-target-spec -Zbuild-std=${std}
-        SCRIPT ${script} --check "${CMAKE_RUST_FOLDER}/../musl-target/check-target" --target "${arg_TARGET}"
+        SCRIPT ${script} --check "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../musl-target/check-target" --target "${arg_TARGET}"
             --images "${folder}/images"
         ENVIRONMENT "RUSTC=${RUSTC}" "SEL4_PREFIX=${SEL4_PREFIX}" "MUSLC_PREFIX=${MUSLC_PREFIX}" "SYSROOT=${SYSROOT}"
             "CARGO_TARGET_${target_upper}_LINKER=${SYSROOT}/bin/aarch64-sel4-musl-gcc"

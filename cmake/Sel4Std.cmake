@@ -3,7 +3,8 @@
 # Programs for seL4: what they are linked with, and the image they boot from.
 #
 #   sel4std           a library to name in target_link_libraries(): the sysroot's headers, C library, start files and
-#                     layout, and libsel4's headers
+#                     layout, and libsel4's headers; where the project has a target sel4runtime, that starts the
+#                     program, which calls sel4_std_init (sel4std_hosted.h) before anything of muslc or Rust
 #
 #   sel4_image(program [ARGS arg...] [ENV NAME=VALUE...] [ROM folder | ARCHIVE file.cpio] [MOUNT folder])
 #                     program.boot.elf: boot loader, kernel, the program as the root task, its arguments, its environment and
@@ -15,14 +16,31 @@
 #                     MOUNT     where the program finds the files; default: ROM_MOUNT
 
 include_guard(GLOBAL)
-set(SEL4_STD_FOLDER "${CMAKE_CURRENT_LIST_DIR}/..")
 
 add_library(sel4std INTERFACE)
-target_include_directories(sel4std INTERFACE "${SEL4_PREFIX}/libsel4/include")
-# What the sysroot's own bin/aarch64-sel4-musl-gcc says to gcc.
-target_compile_options(sel4std INTERFACE "--sysroot=${SYSROOT}" "-specs=${SYSROOT}/lib/sel4.specs")
 math(EXPR _stack "${ROOT_STACK} * 1024")
-target_link_options(sel4std INTERFACE "--sysroot=${SYSROOT}" "-specs=${SYSROOT}/lib/sel4.specs" "LINKER:-z,stack-size=${_stack}")
+if(SEL4_STD_HOSTED AND COMMAND DeclareRootserver)
+    # seL4's own CMake functions say how programs are compiled and linked: muslcsys's object comes before all libraries, the
+    # unwinder before gcc's.
+    target_include_directories(sel4std INTERFACE "${SYSROOT}/include")
+    set_source_files_properties("${SYSROOT}/lib/muslcsys-hosted.o" PROPERTIES EXTERNAL_OBJECT YES GENERATED YES)
+    target_sources(sel4std INTERFACE "${SYSROOT}/lib/muslcsys-hosted.o")
+    target_link_options(sel4std INTERFACE LINKER:--eh-frame-hdr)
+    target_link_libraries(sel4std INTERFACE "${SYSROOT}/lib/libunwind.a" sel4 sel4runtime muslc)
+else()
+    target_include_directories(sel4std INTERFACE "${SEL4_PREFIX}/libsel4/include")
+    # What the sysroot's own bin/aarch64-sel4-musl-gcc says to gcc.
+    target_compile_options(sel4std INTERFACE "--sysroot=${SYSROOT}" "-specs=${SYSROOT}/lib/sel4.specs")
+    target_link_options(sel4std INTERFACE "--sysroot=${SYSROOT}" "-specs=${SYSROOT}/lib/sel4.specs" "LINKER:-z,stack-size=${_stack}")
+    if(SEL4_STD_HOSTED)
+        target_link_options(sel4std INTERFACE "-specs=${SYSROOT}/lib/sel4-hosted.specs")
+        target_link_libraries(sel4std INTERFACE sel4runtime)
+    endif()
+endif()
+if(SEL4_STD_HOSTED)
+    # For programs that can be started in both ways.
+    target_compile_definitions(sel4std INTERFACE SEL4_STD_HOSTED)
+endif()
 set_property(TARGET sel4std PROPERTY INTERFACE_LINK_DEPENDS ${SYSROOT_STAMP})
 if(TARGET sysroot)
     add_dependencies(sel4std sysroot)
@@ -91,6 +109,6 @@ function(sel4_image program)
     endif()
 
     add_custom_target(simulate-${program}
-        COMMAND "${SEL4_STD_FOLDER}/tools/qemu" --level ${ENTRY_LEVEL} --memory ${QEMU_MEMORY} --prefix "${SEL4_PREFIX}" "${image}" ${QEMU_OPTIONS}
+        COMMAND "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../tools/qemu" --level ${ENTRY_LEVEL} --memory ${QEMU_MEMORY} --prefix "${SEL4_PREFIX}" "${image}" ${QEMU_OPTIONS}
         DEPENDS "${image}" COMMENT "Booting ${program}.boot.elf (leave QEMU with Ctrl-A X)" USES_TERMINAL VERBATIM)
 endfunction()

@@ -12,6 +12,11 @@
 #include <time.h>
 
 #include "rust_app.h"
+/* Set where seL4's sel4runtime starts the program instead of muslcsys. */
+#ifdef SEL4_STD_HOSTED
+#include <sel4runtime.h>
+#include "sel4std_hosted.h"
+#endif
 
 static void call_rust(uint32_t a, uint32_t b)
 {
@@ -54,6 +59,10 @@ static int tell_time(void)
 
 int main(int argc, char **argv)
 {
+#ifdef SEL4_STD_HOSTED
+    if (sel4_std_init(sel4runtime_bootinfo()) != 0)
+        return EXIT_FAILURE;
+#endif
     call_rust(10, 20);
     call_rust(1, 20);
 

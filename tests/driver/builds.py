@@ -20,6 +20,7 @@ def tests():
     yield Test("build: a project outside this tree", outside)
     yield Test("build: files of a folder in an image", rom)
     yield Test("build: ten lines of CMake are enough", ten_lines)
+    yield Test("build: a project with seL4's classic targets", classic)
     yield Test("build: two Rust libraries in one program", two_libraries)
     yield Test("build: interrupted", interrupted)
     yield Test("build: no space left", no_space)
@@ -183,6 +184,30 @@ def touched(project, file):
 
 def newer(file, than):
     return file.stat().st_mtime > than.stat().st_mtime
+
+
+def classic(place):
+    """Targets sel4, muslc and sel4runtime are used instead of prefixes, linked as this tree does and as seL4's own functions do."""
+    if not (runtime := os.environ.get("SEL4RUNTIME_PREFIX")):
+        raise Skip("no sel4runtime is given (SEL4RUNTIME_PREFIX)")
+    base = trees.main(place)
+    muslc = MUSLC_PREFIX or base / "musl-target" / "muslc-prefix"
+    for link in ("NO", "YES"):
+        folder = place.work / f"classic-{link}"
+        given = {"KERNEL": trees.prefix(place, "debug"), "MUSLLIBC": muslc, "RUNTIME": runtime, "CLASSIC_LINK": link,
+                 "CARGO_TARGET_FOLDER": base / "cargo", "SEL4_PREFIX": "", "MUSLC_PREFIX": ""}
+        trees.cmake(place, TOP / "tests" / "classic-project", folder, *(f"-D{name}={value}" for name, value in given.items()))
+        trees.ninja(place, folder)
+        for image, code, line in CLASSIC_IMAGES:
+            ran = place.run([TOP / "tools" / "qemu", folder / image], 60)
+            if ran.code != code or line not in ran.output.splitlines():
+                raise Failure(f"{image}, CLASSIC_LINK={link}: QEMU {ending(ran, 60)}, not with {code}, or without {line!r}{ran.tail()}")
+
+
+CLASSIC_IMAGES = [
+    ("hosted.boot.elf", 42, "Hello, sel4runtime, from Rust on seL4"),
+    ("sel4-std/rootserver/rootserver.boot.elf", 0, "Rust Routine: 10 + 20 = 30"),
+]
 
 
 def ten_lines(_):
