@@ -20,6 +20,7 @@ WAITING = {
     "sync_channel0_ping_pong_rt": 1,
     "channel_ping_pong_rt": 1,
     "park_unpark_ping_pong_rt": 1,
+    "pipe_ping_pong_1B_rt": 1,
 }
 # Linux's sleeps hold its 50 microseconds of timer slack, so they are no overhead to compare.
 NOT_COMPARED = {"sleep_1ns", "sleep_1ms_overshoot"}

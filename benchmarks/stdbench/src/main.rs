@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 mod bare;
 mod plat;
+mod streams;
 
 type Res = Result<(u64, Duration), String>;
 
@@ -317,6 +318,7 @@ fn main() {
     memory(&c);
     sync_and_threads(&c);
     console(&c);
+    streams::streams(&c);
     kernel(&c);
     println!("NOTE total_ns={}", t.elapsed().as_nanos());
     plat::finish();
