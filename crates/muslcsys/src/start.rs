@@ -78,6 +78,11 @@ fn segments() -> impl Iterator<Item = (Range<usize>, u32)> {
     })
 }
 
+/// The image's segments: addresses, and whether they may be written and executed.
+pub fn segments_of_image() -> impl Iterator<Item = (Range<usize>, bool, bool)> {
+    segments().map(|(range, flags)| (range, flags & elf::PF_W != 0, flags & elf::PF_X != 0))
+}
+
 fn image() -> Range<usize> {
     segments().map(|(range, _)| range).reduce(|all, s| all.start.min(s.start)..all.end.max(s.end)).unwrap_or(0..0)
 }
@@ -191,7 +196,7 @@ pub fn take_over(
     let seconds = rtc::read(&mut SPACE.lock());
     clock::start(seconds);
     let initial = start_threads(ipc_buffer, &mut permanent);
-    fs::start();
+    fs::start(parameters);
 
     // The fault thread answers from here on, so registers that EL0 may be denied can be tried.
     let force_ttc = parameters.is_some_and(|p| p.env().any(|v| v == c"SEL4STD_TIMER=ttc"));

@@ -89,6 +89,11 @@ pub trait File: Send + Sync {
         None
     }
 
+    /// Whether closing it forgets locks, so that there can be any.
+    fn forgets_locks(&self) -> bool {
+        false
+    }
+
     /// read(2) at the position, which moves; 0 at the end. Errors: EINVAL for what cannot be read, EAGAIN, EINTR, EFAULT.
     fn read(&self, _thread: &Thread, _to: &mut Sink<'_>) -> SysResult {
         Err(Errno::EINVAL)

@@ -4,7 +4,7 @@
 //! program, those of that kind never keep each other out.
 
 use super::file::File;
-use super::node::{Kind, Node};
+use super::node::Node;
 use super::wait_queue::{self, WaitQueue};
 use crate::errno::Errno;
 use crate::sync::mutex::Mutex;
@@ -121,7 +121,7 @@ fn key(node: &Arc<dyn Node>) -> usize {
 
 /// What can be locked: what is closed by who has the locks forgotten. Errors: EINVAL.
 fn lockable(file: &Arc<dyn File>) -> Result<usize, Errno> {
-    let node = file.node().filter(|node| matches!(node.kind(), Kind::Regular | Kind::Directory));
+    let node = file.node().filter(|_| file.forgets_locks());
     node.map(key).ok_or(Errno::EINVAL)
 }
 

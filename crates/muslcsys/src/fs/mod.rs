@@ -9,6 +9,8 @@
 //! | [`paths`] | open, make, remove, rename, link: what the calls that name files do |
 //! | [`open_file`] | open files and directories of any file system |
 //! | [`tmpfs`] | files in memory |
+//! | [`archive`] | the image's archive, a file system that cannot be changed |
+//! | [`proc`] | /proc |
 //! | [`devices`] | what is in /dev |
 //! | [`mounts`] | the tree that a program finds |
 //! | [`locks`] | flock, and the ranges of fcntl |
@@ -25,6 +27,8 @@
 //!
 //! Everything but the console and the calls is plain logic that runs on the host.
 
+#[cfg(not(loom))]
+pub mod archive;
 pub mod buffers;
 // loom's locks are not `const`: what has statics, and what knows of it, is not modelled.
 #[cfg(not(loom))]
@@ -45,6 +49,8 @@ pub mod open_file;
 pub mod paths;
 #[cfg(not(loom))]
 pub mod pipe;
+#[cfg(not(loom))]
+pub mod proc;
 #[cfg(not(loom))]
 pub mod process;
 pub mod ring;
@@ -83,13 +89,32 @@ pub fn prepare() -> Result<(), Errno> {
     Ok(())
 }
 
-/// Makes the tree of files, and opens standard input, output and error on the console.
+/// Makes the tree of files, and opens standard input, output and error on the console. An archive that is broken is not mounted, and the
+/// console says where it is.
 #[cfg(target_vendor = "sel4")]
-pub fn start() {
+pub fn start(parameters: Option<payload::params::Params<'static>>) {
     let root = mounts::start().expect("memory for the first directories");
+    process::set_parameters(parameters);
+    mounts::mount(&root, b"/proc", proc::root(proc::texts::TEXTS)).expect("memory for /proc");
     let console = root.lookup(b"dev").and_then(|dev| dev.lookup(b"console")).expect("the console's node");
     let console = console.open(linux_raw_sys::general::O_RDWR).expect("the console");
     for _ in 0..3 {
         descriptors::install(console.clone(), false).expect("the first descriptors");
+    }
+    if let Some(parameters) = parameters.filter(|parameters| !parameters.archive().is_empty()) {
+        mount_archive(&root, parameters);
+    }
+}
+
+#[cfg(target_vendor = "sel4")]
+fn mount_archive(root: &alloc::sync::Arc<dyn node::Node>, parameters: payload::params::Params<'static>) {
+    let place = parameters.mount().to_bytes();
+    let name = alloc::string::String::from_utf8_lossy(place);
+    match archive::read(parameters.archive(), mounts::device::ARCHIVE) {
+        Err(broken) => console::emergency(format_args!("sel4std: {broken}; {name} is not there\n")),
+        Ok(archive) => match mounts::mount(root, place, archive) {
+            Ok(()) => process::set_archive_place(place),
+            Err(_) => console::emergency(format_args!("sel4std: nothing can be mounted at {name}; it is not there\n")),
+        },
     }
 }

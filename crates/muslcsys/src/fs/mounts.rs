@@ -45,7 +45,7 @@ pub fn mount(root: &Arc<dyn Node>, path: &[u8], mounted: Arc<dyn Node>) -> Resul
     Ok(())
 }
 
-/// Makes the tree: `/`, `/tmp`, `/dev`. Errors: ENOSPC.
+/// Makes what is writable: `/`, `/tmp`, `/dev`. Errors: ENOSPC.
 pub fn start() -> Result<Arc<dyn Node>, Errno> {
     let root: Arc<dyn Node> = Tmpfs::new_root(device::ROOT);
     root.make(b"tmp", New::Directory, 0o1777)?;

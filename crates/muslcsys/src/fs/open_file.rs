@@ -54,6 +54,10 @@ impl File for OpenFile {
         Some(&self.node)
     }
 
+    fn forgets_locks(&self) -> bool {
+        true
+    }
+
     fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {
         let mut position = self.position.lock();
         let moved = self.node.read_at(to, check(*position, to.left())?)?;
@@ -156,6 +160,10 @@ impl File for OpenDirectory {
 
     fn node(&self) -> Option<&Arc<dyn Node>> {
         Some(&self.node)
+    }
+
+    fn forgets_locks(&self) -> bool {
+        true
     }
 
     fn read(&self, _: &Thread, _: &mut Sink<'_>) -> SysResult {

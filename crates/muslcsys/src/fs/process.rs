@@ -4,12 +4,39 @@ use super::node::Node;
 use super::walk::Origin;
 use crate::sync::mutex::Mutex;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
+use payload::params::Params;
 
 /// Root and working directory; nothing before start-up has made the root.
 static ORIGIN: Mutex<Option<Origin>> = Mutex::new(None);
 /// Permissions that a new file does not get (umask(2)).
 static UMASK: AtomicU32 = AtomicU32::new(0o022);
+
+/// What the program was told at start.
+static PARAMETERS: Mutex<Option<Params<'static>>> = Mutex::new(None);
+/// Where the image's archive is mounted.
+static ARCHIVE: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+/// The boot parameters, if there are any.
+pub fn parameters() -> Option<Params<'static>> {
+    *PARAMETERS.lock()
+}
+
+/// Start-up: what the program was told.
+pub fn set_parameters(parameters: Option<Params<'static>>) {
+    *PARAMETERS.lock() = parameters;
+}
+
+/// The directory that the image's archive is mounted at; nothing if there is none.
+pub fn archive_place() -> Option<Vec<u8>> {
+    ARCHIVE.lock().clone()
+}
+
+/// Start-up: the archive was mounted there.
+pub fn set_archive_place(place: &[u8]) {
+    *ARCHIVE.lock() = Some(place.to_vec());
+}
 
 /// Start-up: the root is where everything begins.
 pub fn start(root: Arc<dyn Node>) {
@@ -39,7 +66,12 @@ pub fn set_umask(mask: u32) -> u32 {
     UMASK.swap(mask & 0o777, Ordering::Relaxed)
 }
 
+/// The umask.
+pub fn umask() -> u32 {
+    UMASK.load(Ordering::Relaxed)
+}
+
 /// The permissions of a new file for which `permissions` were asked.
 pub fn masked(permissions: u32) -> u32 {
-    permissions & !UMASK.load(Ordering::Relaxed)
+    permissions & !umask()
 }
