@@ -38,7 +38,13 @@ pub fn complete(places: &Places, variant: Option<Variant>) -> Result<()> {
         ninja(&places.build, &targets(places))?;
     }
     if !places.kernel().is_file() {
-        kernel(places, variant.unwrap_or(Variant::Debug))?;
+        let variant = variant.unwrap_or(Variant::Debug);
+        if places.prefix.path.starts_with(install::apart(&places.build, variant)) {
+            kernel(places, variant)?;
+        } else {
+            // The one that the folder is configured for.
+            ninja(&places.build, &["sel4_kernel"])?;
+        }
     }
     match missing().next() {
         None => Ok(()),
