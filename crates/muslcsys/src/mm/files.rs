@@ -11,7 +11,7 @@
 //! The fault thread never comes here: all pages are there from the start, so no lock of a file is ever waited for while answering a fault.
 
 use super::areas::{Area, Attributes, PAGE};
-use super::calls::{CHANGES, Place, clear, map as map_area, protect, unmap};
+use super::calls::{CHANGES, Place, clear, map as map_area, populate, protect, unmap};
 use super::space::{SPACE, access_of};
 use crate::errno::{Errno, SysResult};
 use crate::fs::buffers::Sink;
@@ -110,6 +110,8 @@ fn fill(mapping: &Mapping, data: &Range<usize>, bytes: usize) -> Result<(), Errn
     }
     let memory = Attributes::READ | Attributes::WRITE | Attributes::CHARGED;
     map_area(&Place::Replacing(data.clone()), memory)?;
+    // All of it is about to be written: a call a page costs less than a fault a page.
+    populate(data.clone())?;
     let mut done = 0;
     while done < bytes {
         let mut sink = Sink::program(data.start + done, bytes - done);

@@ -7,34 +7,75 @@
     .global uaccess_begin
 uaccess_begin:
 
-// long uaccess_copy(void *to, const void *from, size_t bytes): either side may be the caller's
+// long uaccess_copy(void *to, const void *from, size_t bytes): either side may be the caller's. A system call is a call, so the
+// vectors that calls do not preserve are free.
     .global uaccess_copy
     .type uaccess_copy, %function
 uaccess_copy:
-    cmp     x2, #16
+    subs    x2, x2, #128
     b.lo    2f
-1:  ldp     x3, x4, [x1], #16
-    stp     x3, x4, [x0], #16
-    sub     x2, x2, #16
-    cmp     x2, #16
+1:  ldp     q0, q1, [x1], #32
+    ldp     q2, q3, [x1], #32
+    ldp     q4, q5, [x1], #32
+    ldp     q6, q7, [x1], #32
+    stp     q0, q1, [x0], #32
+    stp     q2, q3, [x0], #32
+    stp     q4, q5, [x0], #32
+    stp     q6, q7, [x0], #32
+    subs    x2, x2, #128
     b.hs    1b
-2:  cbz     x2, 4f
-3:  ldrb    w3, [x1], #1
-    strb    w3, [x0], #1
-    subs    x2, x2, #1
-    b.ne    3b
-4:  mov     x0, #0
+    // What is left, 128 bytes too few: its lower bits are those of the rest.
+2:  tbz     x2, #6, 3f
+    ldp     q0, q1, [x1], #32
+    ldp     q2, q3, [x1], #32
+    stp     q0, q1, [x0], #32
+    stp     q2, q3, [x0], #32
+3:  tbz     x2, #5, 4f
+    ldp     q0, q1, [x1], #32
+    stp     q0, q1, [x0], #32
+4:  tbz     x2, #4, 5f
+    ldr     q0, [x1], #16
+    str     q0, [x0], #16
+5:  tbz     x2, #3, 6f
+    ldr     x3, [x1], #8
+    str     x3, [x0], #8
+6:  tbz     x2, #2, 7f
+    ldr     w3, [x1], #4
+    str     w3, [x0], #4
+7:  tbz     x2, #1, 8f
+    ldrh    w3, [x1], #2
+    strh    w3, [x0], #2
+8:  tbz     x2, #0, 9f
+    ldrb    w3, [x1]
+    strb    w3, [x0]
+9:  mov     x0, #0
     ret
 
 // long uaccess_zero(void *to, size_t bytes)
     .global uaccess_zero
     .type uaccess_zero, %function
 uaccess_zero:
-    cbz     x1, 2f
-1:  strb    wzr, [x0], #1
-    subs    x1, x1, #1
-    b.ne    1b
-2:  mov     x0, #0
+    movi    v0.2d, #0
+    movi    v1.2d, #0
+    subs    x1, x1, #64
+    b.lo    2f
+1:  stp     q0, q1, [x0], #32
+    stp     q0, q1, [x0], #32
+    subs    x1, x1, #64
+    b.hs    1b
+2:  tbz     x1, #5, 3f
+    stp     q0, q1, [x0], #32
+3:  tbz     x1, #4, 4f
+    str     q0, [x0], #16
+4:  tbz     x1, #3, 5f
+    str     xzr, [x0], #8
+5:  tbz     x1, #2, 6f
+    str     wzr, [x0], #4
+6:  tbz     x1, #1, 7f
+    strh    wzr, [x0], #2
+7:  tbz     x1, #0, 8f
+    strb    wzr, [x0]
+8:  mov     x0, #0
     ret
 
 // long uaccess_store_pair(uint64_t first, uint64_t second, uint64_t *to): `to` last, where clock_gettime has it
