@@ -3,34 +3,26 @@
 use super::buffers::{Sink, Source};
 use super::console;
 use super::file::{File, Status};
-use super::node::{Kind, Metadata};
+use super::node::{Metadata, Node};
 use super::termios::{self, Termios};
 use super::wait_queue::WaitQueue;
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
 use crate::thread::sched::FIRST_TID;
 use crate::uaccess;
+use alloc::sync::Arc;
 use linux_raw_sys::{general as linux, ioctl};
 
 /// Bytes copied at a time between the program's buffers and the device.
 const CHUNK: usize = 256;
-/// Permissions of the console: its owner reads and writes.
-const PERMISSIONS: u32 = 0o620;
-/// Its device number, as Linux's /dev/console: major 5, minor 1.
-const NUMBER: u64 = 5 << 8 | 1;
 
 /// An open console.
-pub struct ConsoleFile(Status);
+pub struct ConsoleFile(Status, Arc<dyn Node>);
 
 impl ConsoleFile {
-    /// Open for reading and writing.
-    pub fn new() -> Self {
-        Self::open(linux::O_RDWR)
-    }
-
-    /// `flags` as in open(2).
-    pub fn open(flags: u32) -> Self {
-        Self(Status::new(flags))
+    /// By its node; `flags` as in open(2).
+    pub fn open(node: Arc<dyn Node>, flags: u32) -> Self {
+        Self(Status::new(flags), node)
     }
 }
 
@@ -40,7 +32,11 @@ impl File for ConsoleFile {
     }
 
     fn metadata(&self) -> Metadata {
-        Metadata { represents: NUMBER, block_size: 1024, ..Metadata::plain(1, 1, Kind::Characters, PERMISSIONS) }
+        Metadata { block_size: 1024, ..self.1.metadata() }
+    }
+
+    fn node(&self) -> Option<&Arc<dyn Node>> {
+        Some(&self.1)
     }
 
     fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {

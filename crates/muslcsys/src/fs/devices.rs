@@ -60,7 +60,7 @@ pub fn open(kind: Kind, number: u64, node: Arc<dyn Node>, flags: u32) -> Result<
             Ok(Arc::new(Stream { number, node, status: Status::new(flags) }))
         }
         #[cfg(target_vendor = "sel4")]
-        (Kind::Characters, TTY | CONSOLE) => Ok(Arc::new(super::console_file::ConsoleFile::open(flags))),
+        (Kind::Characters, TTY | CONSOLE) => Ok(Arc::new(super::console_file::ConsoleFile::open(node, flags))),
         _ => Err(Errno::ENXIO),
     }
 }
