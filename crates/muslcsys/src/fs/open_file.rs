@@ -170,7 +170,8 @@ impl File for OpenDirectory {
         Err(Errno::EISDIR)
     }
 
-    fn read_at(&self, _: &mut Sink<'_>, _: u64) -> SysResult {
+    fn read_at(&self, to: &mut Sink<'_>, offset: u64) -> SysResult {
+        check(offset, to.left())?;
         Err(Errno::EISDIR)
     }
 
