@@ -91,11 +91,11 @@ pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) ->
 fn take_place() -> Result<u32, Errno> {
     let bare = {
         let mut sched = SCHED.lock();
+        // Tables grow here and in what follows, which cannot fail.
+        SPACE.prepare().map_err(|_| Errno::EAGAIN)?;
         if let Some(index) = pop_ready(&mut sched) {
             return Ok(index);
         }
-        // Tables grow here, so what follows in them cannot fail.
-        SPACE.prepare().map_err(|_| Errno::EAGAIN)?;
         match sched.bare.pop() {
             Some(index) => index,
             None if sched.places.len() >= (layout::THREADS.end - layout::THREADS.start) / layout::THREAD_STRIDE => {
