@@ -208,6 +208,9 @@ pub struct Statistics {
     pub read_only: bool,
 }
 
+/// Where a node is: its directory, and its name there.
+pub type Location = (Arc<dyn Node>, Box<[u8]>);
+
 /// What a name leads to, in any file system. What a node is not for answers as a file system without it does: a function of directories
 /// gives ENOTDIR, one that changes a file system that cannot be changed EROFS. Names given to it are single parts of a path, neither empty
 /// nor `.` nor `..`, and not too long.
@@ -247,7 +250,7 @@ pub trait Node: Any + Send + Sync {
     }
 
     /// Directory and name by which it was last reached, if it still has that name: for getcwd(2) and /proc/self/fd.
-    fn place(&self) -> Option<(Arc<dyn Node>, Box<[u8]>)> {
+    fn place(&self) -> Option<Location> {
         None
     }
 

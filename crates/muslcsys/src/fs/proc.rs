@@ -7,7 +7,7 @@ use super::buffers::Sink;
 use super::descriptors;
 use super::file::{File, Status};
 use super::mounts::device::PROC;
-use super::node::{Entry, Kind, Metadata, Node, Statistics, Target, Time};
+use super::node::{Entry, Kind, Metadata, Node, Location, Statistics, Target, Time};
 use super::open_file::OpenDirectory;
 use super::process;
 use super::walk::path_of;
@@ -40,7 +40,7 @@ pub struct Texts {
 /// The file system.
 struct Proc {
     texts: Texts,
-    mounted: Mutex<Option<(Arc<dyn Node>, Box<[u8]>)>>,
+    mounted: Mutex<Option<Location>>,
 }
 
 /// What a node of /proc is.
@@ -119,14 +119,7 @@ impl ProcNode {
     }
 
     /// Gives an entry unless it comes before the position; says whether to go on.
-    fn give(
-        &self,
-        position: u64,
-        after: u64,
-        name: &str,
-        item: Item,
-        give: &mut dyn FnMut(Entry<'_>) -> bool,
-    ) -> bool {
+    fn give(&self, position: u64, after: u64, name: &str, item: Item, give: &mut dyn FnMut(Entry<'_>) -> bool) -> bool {
         let node = ProcNode { fs: self.fs.clone(), item };
         let entry = Entry { name: name.as_bytes(), number: node.number(), kind: node.kind(), next: position };
         position <= after || give(entry)
@@ -186,7 +179,7 @@ impl Node for ProcNode {
         }
     }
 
-    fn place(&self) -> Option<(Arc<dyn Node>, Box<[u8]>)> {
+    fn place(&self) -> Option<Location> {
         let name: &[u8] = match self.item {
             Item::Root => return self.fs.mounted.lock().clone(),
             Item::Own => b"self",

@@ -3,7 +3,7 @@
 use crate::errno::{Errno, SysResult};
 use crate::fs::buffers::Sink;
 use crate::fs::file::File;
-use crate::fs::node::{Entry, Kind, Metadata, Node, Statistics, Target, Time};
+use crate::fs::node::{Entry, Kind, Metadata, Node, Location, Statistics, Target, Time};
 use crate::fs::open_file::{OpenDirectory, OpenFile};
 use crate::fs::tmpfs::directory::Entries;
 use crate::fs::{devices, pipe::Pipe};
@@ -53,7 +53,7 @@ struct Directory {
     told: bool,
     fixed: Fixed,
     /// Where the file system is mounted; of the root.
-    mounted: Option<(Arc<dyn Node>, Box<[u8]>)>,
+    mounted: Option<Location>,
 }
 
 /// A node of an archive.
@@ -218,7 +218,7 @@ impl Node for Inode {
         self.place().map(|place| place.0)
     }
 
-    fn place(&self) -> Option<(Arc<dyn Node>, Box<[u8]>)> {
+    fn place(&self) -> Option<Location> {
         if let Some((parent, name)) = &*self.place.lock() {
             return Some((parent.upgrade()?, name.clone()));
         }

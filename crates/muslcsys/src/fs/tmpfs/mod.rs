@@ -10,7 +10,7 @@ mod names;
 
 use super::buffers::{Sink, Source};
 use super::file::File;
-use super::node::{Change, Entry, Kind, Metadata, New, Node, Rename, Statistics, Target, Time};
+use super::node::{Change, Entry, Kind, Metadata, New, Node, Location, Rename, Statistics, Target, Time};
 use super::open_file::{OpenDirectory, OpenFile};
 use super::pipe::Pipe;
 use crate::errno::{Errno, SysResult};
@@ -282,7 +282,7 @@ impl Node for Inode {
         Some(attributes.place.as_ref()?.0.upgrade()?)
     }
 
-    fn place(&self) -> Option<(Arc<dyn Node>, Box<[u8]>)> {
+    fn place(&self) -> Option<Location> {
         let attributes = self.attributes.lock();
         let (parent, name) = attributes.place.as_ref().filter(|_| attributes.links > 0)?;
         Some((parent.upgrade()?, (**name).into()))
