@@ -144,16 +144,24 @@ static void raw(void)
     READS("flow control is not read", "held\n");
 }
 
+/* Waits until there is about as much input as there is room for: more comes meanwhile, and must not be lost. */
+static void wait_until_full(void)
+{
+    struct timespec soon = timespec_of(MILLISECOND);
+    int there = 0;
+    while (ioctl(0, FIONREAD, &there) == 0 && there < 4000)
+        nanosleep(&soon, 0);
+}
+
 /* Numbered lines, however slowly they are read, are complete. */
 static void paste(long size)
 {
     struct termios now = cooked;
-    struct timespec late = timespec_of(200 * MILLISECOND);
     long bytes = 0, lines = 0, wrong = 0;
     char wanted[16];
     NEED(tcgetattr(0, &now) == 0);
     go("lines");
-    nanosleep(&late, 0);
+    wait_until_full();
     while (bytes < size) {
         ssize_t got = read(0, text, sizeof text - 1);
         if (got <= 0)
@@ -169,7 +177,7 @@ static void paste(long size)
     now.c_lflag &= ~(ECHO | ICANON);
     NEED(tcsetattr(0, TCSANOW, &now) == 0);
     go("bytes");
-    nanosleep(&late, 0);
+    wait_until_full();
     for (bytes = lines = wrong = 0; bytes < size;) {
         ssize_t got = read(0, text, 777);
         if (got <= 0)
