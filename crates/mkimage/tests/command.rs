@@ -102,9 +102,13 @@ fn the_kernels_installation_says_how_many_cores_it_has() {
     fs::create_dir_all(&folder).unwrap();
     fs::create_dir(bench.path("installed/bin")).unwrap();
     fs::copy(bench.path("kernel.elf"), bench.path("installed/bin/kernel.elf")).unwrap();
-    fs::write(folder.join("gen_config.h"), "#define CONFIG_MAX_NUM_NODES  4\n/* disabled: CONFIG_KERNEL_MCS */\n").unwrap();
+    let config = folder.join("gen_config.json");
+    // As current kernels have it, and as 5.0.0 does.
+    for (text, number) in [(r#"{"KERNEL_MCS": false, "MAX_NUM_NODES": 4}"#, 4), (r#"{"MAX_NUM_NODES": "3"}"#, 3)] {
+        fs::write(&config, text).unwrap();
+        assert_eq!(cores(&bench, &["--kernel", "installed/bin/kernel.elf"]), number);
+    }
     let kernel = ["--kernel", "installed/bin/kernel.elf"];
-    assert_eq!(cores(&bench, &kernel), 4);
     assert_eq!(cores(&bench, &[kernel[0], kernel[1], "--cores", "2"]), 2);
     assert_eq!(cores(&bench, &[]), 1);
 }
