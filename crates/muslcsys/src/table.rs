@@ -188,7 +188,7 @@ table! {
     226 mprotect Partly mm::calls::mprotect, "no page is writable and executable";
     227 msync Works mm::advice::msync, "";
     228 mlock Works mm::advice::mlock, "";
-    229 munlock Works mm::advice::mlock, "";
+    229 munlock Works mm::advice::munlock, "";
     232 mincore Works mm::advice::mincore, "";
     233 madvise Partly mm::advice::madvise, "advice about processes is accepted and has nothing to act on";
     261 prlimit64 Partly thread::identity::prlimit64, "limits are told, not changed";

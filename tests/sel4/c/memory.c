@@ -332,6 +332,33 @@ static void reserved(void)
     EQUAL("areas are as before", counts_now().areas, before.areas);
 }
 
+/* The number in a line of /proc/self/status. */
+static long status_line(const char *name)
+{
+    char line[128];
+    long value = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        if (!strncmp(line, name, strlen(name)))
+            value = atol(line + strlen(name));
+    if (status)
+        fclose(status);
+    return value;
+}
+
+static void locked(void)
+{
+    unsigned char there[4] = {0};
+    char *at = map(4 * PAGE, RW);
+    EQUAL("nothing is locked", status_line("VmLck:"), 0);
+    EQUAL("mlock", mlock(at + PAGE + 5, PAGE), 0);
+    EQUAL("puts the pages there that it touches", mincore(at, 4 * PAGE, there) ?: there[0] | there[1] << 1 | there[2] << 2 | there[3] << 3, 6);
+    EQUAL("and tells it", status_line("VmLck:"), 8);
+    EQUAL("munlock of one", munlock(at + PAGE, PAGE) ?: status_line("VmLck:"), 4);
+    EQUAL("munmap of the other", munmap(at, 4 * PAGE) ?: status_line("VmLck:"), 0);
+    ERRNO("mlock of what is not there", mlock(at, PAGE), ENOMEM);
+}
+
 int main(void)
 {
     setvbuf(stdout, 0, _IOLBF, 0);
@@ -339,6 +366,7 @@ int main(void)
     writable_or_executable();
     commit_limit();
     reserved();
+    locked();
     many_rounds();
     untouched();
     parts_of_large_pages();

@@ -6,6 +6,7 @@ use super::space::SPACE;
 use super::vspace::{LARGE, Page};
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
+use core::ops::Range;
 use linux_raw_sys::general as linux;
 
 /// madvise(2): `[address, length, advice]`. MADV_DONTNEED and MADV_FREE give the frames back at once; MADV_NOHUGEPAGE and
@@ -80,23 +81,52 @@ pub fn mincore(_: &Thread, [address, length, vector, ..]: [usize; 6]) -> SysResu
     Ok(0)
 }
 
+/// A range that a call on areas names, from any address in its first page. Errors: EINVAL; ENOMEM (no area).
+fn mapped(address: usize, length: usize) -> Result<Range<usize>, Errno> {
+    let length = length.checked_add(address % PAGE).ok_or(Errno::EINVAL)?;
+    let range = range(address & !(PAGE - 1), length)?;
+    if !range.is_empty() && (!is_programs(&range) || !SPACE.lock().areas.covers(range.clone())) {
+        return Err(Errno::ENOMEM);
+    }
+    Ok(range)
+}
+
 /// msync(2): `[address, length, flags]`. A shared mapping is the file's own pages, so there is nothing to write back. Errors: EINVAL (also
 /// unknown flags, or MS_ASYNC with MS_SYNC), ENOMEM (no area).
-pub fn msync(thread: &Thread, arguments: [usize; 6]) -> SysResult {
-    let [address, _, flags, ..] = arguments;
+pub fn msync(_: &Thread, [address, length, flags, ..]: [usize; 6]) -> SysResult {
     let both = (linux::MS_ASYNC | linux::MS_SYNC) as usize;
     if flags & !(both | linux::MS_INVALIDATE as usize) != 0 || flags & both == both || !address.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
-    mlock(thread, arguments)
+    mapped(address, length).map(|_| 0)
 }
 
-/// mlock(2), munlock(2): `[address, length]`. Memory is never paged out, so there is nothing to do for a range that is mapped. Errors:
-/// EINVAL, ENOMEM (no area).
+/// mlock(2): `[address, length]`. Memory is never paged out: what is left to do is to put all of it there, and to remember it for
+/// /proc/self/status. Errors: EINVAL, ENOMEM (no area).
 pub fn mlock(_: &Thread, [address, length, ..]: [usize; 6]) -> SysResult {
-    let range = range(address & !(PAGE - 1), length)?;
-    if !range.is_empty() && (!is_programs(&range) || !SPACE.lock().areas.covers(range)) {
-        return Err(Errno::ENOMEM);
-    }
+    let range = mapped(address, length)?;
+    set_locked(range.clone(), true)?;
+    populate(range)?;
     Ok(0)
+}
+
+/// munlock(2): `[address, length]`. Errors: EINVAL, ENOMEM (no area).
+pub fn munlock(_: &Thread, [address, length, ..]: [usize; 6]) -> SysResult {
+    set_locked(mapped(address, length)?, false)
+}
+
+fn set_locked(range: Range<usize>, locked: bool) -> SysResult {
+    let mut space = SPACE.prepare()?;
+    // A large page lies in one area.
+    space.split_ends(&range)?;
+    space.areas.change(range, |mut attributes| {
+        attributes.set(Attributes::LOCKED, locked);
+        attributes
+    })?;
+    Ok(0)
+}
+
+/// Pages that the program has locked.
+pub fn locked_pages() -> usize {
+    SPACE.lock().areas.pages_with(Attributes::LOCKED)
 }

@@ -34,6 +34,8 @@ bitflags! {
         const FILE = 256;
         /// May never become writable: a file that was not opened for writing.
         const READ_ONLY = 512;
+        /// The program asked that it be never paged out (mlock(2)), which it never is.
+        const LOCKED = 1024;
     }
 }
 
@@ -178,6 +180,11 @@ impl Areas {
         }
         self.charged += pages;
         Ok(())
+    }
+
+    /// Pages in areas that have all of the attributes.
+    pub fn pages_with(&self, attributes: Attributes) -> usize {
+        self.pieces(0..usize::MAX).filter(|piece| piece.attributes.contains(attributes)).map(|piece| piece.pages()).sum()
     }
 
     /// Pages of the range that are counted.

@@ -3,6 +3,7 @@
 use super::Texts;
 use crate::errno::Errno;
 use crate::fs::{prepare, process};
+use crate::mm::advice::locked_pages;
 use crate::mm::areas::{Attributes, PAGE};
 use crate::mm::{SPACE, layout};
 use crate::start;
@@ -60,7 +61,7 @@ fn filesystems(text: &mut String) -> Result<(), Errno> {
 /// Pages that can be promised, and those that are not yet.
 fn pages() -> (usize, usize) {
     let space = SPACE.lock();
-    (space.areas.limit(), space.areas.limit().saturating_sub(space.areas.charged()))
+    (space.areas.limit(), space.areas.room(0))
 }
 
 fn meminfo(text: &mut String) -> Result<(), Errno> {
@@ -137,12 +138,12 @@ fn statm(text: &mut String) -> Result<(), Errno> {
 fn status(text: &mut String) -> Result<(), Errno> {
     let threads = SCHED.lock().living();
     let (all, free) = pages();
-    let used = (all - free) * (PAGE / 1024);
+    let (used, locked) = ((all - free) * (PAGE / 1024), locked_pages() * (PAGE / 1024));
     let name = String::from_utf8_lossy(name());
     is_written(write!(
         text,
         "Name:\t{name}\nUmask:\t{:04o}\nState:\tR (running)\nTgid:\t{FIRST_TID}\nPid:\t{FIRST_TID}\nPPid:\t0\nTracerPid:\t0\n\
-         Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nVmSize:\t{used:8} kB\nVmRSS:\t{used:8} kB\nThreads:\t{threads}\n",
+         Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nVmSize:\t{used:8} kB\nVmLck:\t{locked:8} kB\nVmRSS:\t{used:8} kB\nThreads:\t{threads}\n",
         process::umask()
     ))
 }
