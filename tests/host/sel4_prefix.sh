@@ -24,7 +24,7 @@ PY
         interfaces/object-api-arch.xml interfaces/object-api-sel4-arch.xml; do
         : > "$i/$f"
     done
-    echo '{"SEL4_ARCH": "aarch64", "WORD_SIZE": "64", "PLAT": "zynqmp", "ARM_HYPERVISOR_SUPPORT": false, "HAVE_FPU": true}' \
+    echo '{"SEL4_ARCH": "aarch64", "WORD_SIZE": "64", "PLAT": "zynqmp", "ARM_HYPERVISOR_SUPPORT": false, "HAVE_FPU": true, "EXPORT_VCNT_USER": true}' \
         > "$i/kernel/gen_config.json"
     echo '{"LIB_SEL4_USE_THREAD_LOCALS": true}' > "$i/sel4/gen_config.json"
     echo '{"devices": [], "memory": [{"start": 0, "end": 2147483648}]}' > "$work/p/support/platform_gen.json"
@@ -128,6 +128,8 @@ good; config kernel 's/}/, "IPC_BUF_TPIDRURW": true}/'
 refuse "IPC buffer in TPIDR_EL0" "$work/p" "IPC_BUF_TPIDRURW" "IPC_BUF_GLOBALS_FRAME"
 good; config kernel 's/"HAVE_FPU": true/"HAVE_FPU": false/'
 refuse "no FPU" "$work/p" "HAVE_FPU" "KernelHaveFPU=ON"
+good; config kernel 's/"EXPORT_VCNT_USER": true/"EXPORT_VCNT_USER": false/'
+refuse "no counter for programs" "$work/p" "EXPORT_VCNT_USER" "KernelArmExportVCNTUser=ON"
 good; config sel4 's/true/false/'
 refuse "IPC buffer not thread-local" "$work/p" "LIB_SEL4_USE_THREAD_LOCALS" "LibSel4UseThreadLocals=ON"
 good; config sel4 's/.*/{}/'

@@ -116,11 +116,12 @@ uaccess_cas32:
     mov     x0, #0
     ret
 
-// long uaccess_probe_ptimer(void): may EL0 use the physical generic timer?
+// long uaccess_probe_ptimer(void): may EL0 use the physical generic timer, and read the counter that it compares with?
     .global uaccess_probe_ptimer
     .type uaccess_probe_ptimer, %function
 uaccess_probe_ptimer:
     mrs     x0, cntp_ctl_el0
+    mrs     x0, cntpct_el0
     mov     x0, #0
     ret
 

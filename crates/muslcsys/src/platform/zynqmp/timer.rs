@@ -1,9 +1,9 @@
 //! The one alarm behind all deadlines: the generic timer where EL0 may use it, a triple timer counter otherwise.
 
+use super::interrupts;
 use super::ttc::Ttc;
 use crate::arch;
 use crate::mm::Space;
-use crate::thread::standstill;
 use crate::time::clock;
 use crate::uaccess;
 use core::cell::Cell;
@@ -28,8 +28,7 @@ static ALARM: Shared = Shared(Cell::new(Alarm::None));
 
 /// Chooses the timer; gives its interrupt. `force_ttc` is for tests of the second choice.
 pub fn start(space: &mut Space, force_ttc: bool) -> Option<usize> {
-    // Each core has a generic timer of its own, and the alarm is set from any of them: with several it is the counter that all see.
-    if !force_ttc && !standstill::is_parallel() && uaccess::may_use_physical_timer() {
+    if !force_ttc && uaccess::may_use_physical_timer() {
         // Zero where there is no hypervisor; what passes between the two reads makes an alarm late by that much, never early.
         let behind = arch::virtual_counter();
         let ahead = arch::physical_counter().wrapping_sub(behind);
@@ -45,6 +44,8 @@ pub fn start(space: &mut Space, force_ttc: bool) -> Option<usize> {
 /// Has the interrupt come at a tick of the virtual counter, or not at all; under the scheduler's lock.
 pub fn set(tick: Option<u64>) {
     match (ALARM.0.get(), tick) {
+        // Each core has a generic timer of its own; the one that serves is where the interrupt is served.
+        (Alarm::Generic { .. }, _) if interrupts::is_elsewhere() => interrupts::ask_for_alarm(),
         (Alarm::Generic { ahead }, Some(tick)) => arch::set_physical_timer(tick.saturating_add(ahead)),
         (Alarm::Generic { .. }, None) => arch::stop_physical_timer(),
         (Alarm::Ttc(ttc), Some(tick)) => ttc.set(clock::until(tick)),
