@@ -61,6 +61,12 @@ pub fn name() -> &'static CStr {
     unsafe { CStr::from_ptr(name) }
 }
 
+/// The program's name without folders.
+pub fn file_name() -> &'static [u8] {
+    let name = name().to_bytes();
+    name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
+}
+
 /// The image's program headers.
 pub fn program_headers() -> &'static [elf::Elf_Phdr] {
     // SAFETY: the linker loads header and program headers; they are read-only and stay.

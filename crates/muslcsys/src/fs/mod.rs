@@ -112,8 +112,8 @@ fn mount_archive(root: &alloc::sync::Arc<dyn node::Node>, parameters: payload::p
     let name = alloc::string::String::from_utf8_lossy(place);
     match archive::read(parameters.archive(), mounts::device::ARCHIVE) {
         Err(broken) => console::emergency(format_args!("sel4std: {broken}; {name} is not there\n")),
-        Ok(archive) => match mounts::mount(root, place, archive) {
-            Ok(()) => process::set_archive_place(place),
+        Ok(archive) => match mounts::mount(root, place, archive.clone()) {
+            Ok(()) => process::set_archive(place, node::Node::lookup(&*archive, crate::start::file_name()).is_ok()),
             Err(_) => console::emergency(format_args!("sel4std: nothing can be mounted at {name}; it is not there\n")),
         },
     }

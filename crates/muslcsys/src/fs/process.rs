@@ -5,7 +5,7 @@ use super::walk::Origin;
 use crate::sync::mutex::Mutex;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use payload::params::Params;
 
 /// Root and working directory; nothing before start-up has made the root.
@@ -17,6 +17,8 @@ static UMASK: AtomicU32 = AtomicU32::new(0o022);
 static PARAMETERS: Mutex<Option<Params<'static>>> = Mutex::new(None);
 /// Where the image's archive is mounted.
 static ARCHIVE: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+/// It has a file of the program's name.
+static HAS_PROGRAM: AtomicBool = AtomicBool::new(false);
 
 /// The boot parameters, if there are any.
 pub fn parameters() -> Option<Params<'static>> {
@@ -33,9 +35,15 @@ pub fn archive_place() -> Option<Vec<u8>> {
     ARCHIVE.lock().clone()
 }
 
-/// Start-up: the archive was mounted there.
-pub fn set_archive_place(place: &[u8]) {
+/// Whether the image's archive has a file of the program's name: the program itself.
+pub fn has_program() -> bool {
+    HAS_PROGRAM.load(Ordering::Relaxed)
+}
+
+/// Start-up: the archive was mounted there, and has the program itself or not.
+pub fn set_archive(place: &[u8], has_program: bool) {
     *ARCHIVE.lock() = Some(place.to_vec());
+    HAS_PROGRAM.store(has_program, Ordering::Relaxed);
 }
 
 /// Start-up: the root is where everything begins.

@@ -35,15 +35,11 @@ pub const TEXTS: Texts = Texts {
     program,
 };
 
-/// The program's name without folders.
-fn name() -> &'static [u8] {
-    let name = start::name().to_bytes();
-    name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
-}
-
-/// The program as /proc/self/exe tells it: in the root directory, by its argv[0].
+/// The program as /proc/self/exe tells it, by its argv[0]: in the archive if that has it, else in the root directory. std finds the
+/// names and lines of a backtrace in that file.
 fn program() -> Box<[u8]> {
-    [b"/", name()].concat().into()
+    let place = process::archive_place().filter(|_| process::has_program()).unwrap_or_default();
+    [&place, b"/".as_slice(), start::file_name()].concat().into()
 }
 
 fn is_written(result: core::fmt::Result) -> Result<(), Errno> {
@@ -100,12 +96,12 @@ fn environ(text: &mut String) -> Result<(), Errno> {
 }
 
 fn comm(text: &mut String) -> Result<(), Errno> {
-    is_written(writeln!(text, "{}", String::from_utf8_lossy(name())))
+    is_written(writeln!(text, "{}", String::from_utf8_lossy(start::file_name())))
 }
 
 /// One line a segment of the image and an area, as proc_pid_maps(5) has it.
 fn maps(text: &mut String) -> Result<(), Errno> {
-    let program = String::from_utf8_lossy(name()).into_owned();
+    let program = String::from_utf8_lossy(start::file_name()).into_owned();
     let mut line = |start: usize, end: usize, read: bool, write: bool, execute: bool, what: &str| {
         let flag = |set, letter| if set { letter } else { '-' };
         let (read, write, execute) = (flag(read, 'r'), flag(write, 'w'), flag(execute, 'x'));
@@ -139,7 +135,7 @@ fn status(text: &mut String) -> Result<(), Errno> {
     let threads = SCHED.lock().living();
     let (all, free) = pages();
     let (used, locked) = ((all - free) * (PAGE / 1024), locked_pages() * (PAGE / 1024));
-    let name = String::from_utf8_lossy(name());
+    let name = String::from_utf8_lossy(start::file_name());
     is_written(write!(
         text,
         "Name:\t{name}\nUmask:\t{:04o}\nState:\tR (running)\nTgid:\t{FIRST_TID}\nPid:\t{FIRST_TID}\nPPid:\t0\nTracerPid:\t0\n\
