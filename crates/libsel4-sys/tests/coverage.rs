@@ -49,7 +49,9 @@ fn every_invocation_is_bound() {
             // bindgen puts an underscore behind Rust's keywords.
             Some(bound) => missing.extend(
                 words
-                    .filter(|wanted| !bound.iter().any(|have| have.trim_end_matches('_') == wanted.trim_end_matches('_')))
+                    .filter(|wanted| {
+                        !bound.iter().any(|have| have.trim_end_matches('_') == wanted.trim_end_matches('_'))
+                    })
                     .map(|wanted| format!("{name}: no parameter {wanted}, but {bound:?}")),
             ),
         }
@@ -72,7 +74,8 @@ fn every_system_call_is_bound() {
     let calls = preprocess(&calls);
     assert!(calls.len() >= 8, "only {} system calls in the XML", calls.len());
 
-    let headers_define = |call: &&String| *call != "DebugSendIPI" || !preprocess(&[(SMP.to_owned(), String::new())]).is_empty();
+    let headers_define =
+        |call: &&String| *call != "DebugSendIPI" || !preprocess(&[(SMP.to_owned(), String::new())]).is_empty();
     let missing: Vec<_> = calls
         .iter()
         .filter(headers_define)
