@@ -200,6 +200,27 @@ static void signals(void)
     close_pipe();
 }
 
+static void *open_fifo(void *flags) { return (void *)(long)open("/tmp/fifo", (int)(long)flags); }
+
+static void fifos(void)
+{
+    char got[8] = "";
+    struct stat about;
+    EQUAL("mkfifo", mkfifo("/tmp/fifo", 0600), 0);
+    ERRNO("nobody to read what O_NONBLOCK would write", open("/tmp/fifo", O_WRONLY | O_NONBLOCK), ENXIO);
+    pthread_t other = start_waiting(open_fifo, (void *)O_WRONLY);
+    ends[0] = open("/tmp/fifo", O_RDONLY);
+    ends[1] = (int)(long)result_of(other);
+    CHECK("opening waits for the other end", ends[0] >= 0 && ends[1] >= 0);
+    EQUAL("it is a pipe", (write(ends[1], "abc", 3), read(ends[0], got, sizeof got)), 3);
+    CHECK("with the fifo's name", fstat(ends[0], &about) == 0 && S_ISFIFO(about.st_mode) && (about.st_mode & 0777) == 0600);
+    close_pipe();
+    other = start_waiting(open_fifo, (void *)O_RDONLY);
+    int writer = open("/tmp/fifo", O_RDWR);
+    EQUAL("O_RDWR waits for nobody", (close(writer), close((int)(long)result_of(other))), 0);
+    EQUAL("unlink", unlink("/tmp/fifo"), 0);
+}
+
 static void nothing_is_kept(void)
 {
     struct sel4std_counts before = {0}, after;
@@ -223,6 +244,7 @@ int main(void)
     waiting();
     atomic_writes();
     signals();
+    fifos();
     nothing_is_kept();
     return check_end();
 }
