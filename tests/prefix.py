@@ -22,5 +22,5 @@ def qemu_cores(prefix):
     holds it waits for the host's scheduler, tens of milliseconds a time: there the cores run in turn, a few instructions each.
     """
     count = cores(prefix)
-    turns = ["-icount", "shift=3,sleep=on"] if len(os.sched_getaffinity(0)) < count else []
+    turns = ["-icount", "shift=3,sleep=off"] if len(os.sched_getaffinity(0)) < count else []
     return ["-smp", str(count), *turns] if count > 1 else []

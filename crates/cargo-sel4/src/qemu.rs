@@ -56,13 +56,12 @@ impl Options {
             command.args(["-smp", &cores.to_string()]);
         }
         // Each core is a thread of QEMU, and the kernel's cores spin for one lock: on a host with fewer cores, where whoever holds it may
-        // wait for the host's scheduler, they run in turn, a few instructions each. Their alarms need QEMU to sleep (see docs/kernels.md).
+        // wait for the host's scheduler, they run in turn, a few instructions each (see docs/kernels.md).
         let host = std::thread::available_parallelism().map_or(1, |host| host.get() as u64);
-        match (self.icount, cores > 1) {
-            (true, false) => _ = command.args(["-icount", "shift=0,sleep=off"]),
-            (true, true) => _ = command.args(["-icount", "shift=0,sleep=on"]),
-            (false, true) if host < cores => _ = command.args(["-icount", "shift=3,sleep=on"]),
-            (false, _) => {}
+        if self.icount {
+            command.args(["-icount", "shift=0,sleep=off"]);
+        } else if cores > 1 && host < cores {
+            command.args(["-icount", "shift=3,sleep=off"]);
         }
         command.arg("-kernel").arg(image).args(&self.args);
         command
@@ -111,7 +110,7 @@ mod tests {
     fn icount_and_further_arguments() {
         let options = Options { el: 1, memory: 1, icount: true, args: vec!["-d".into(), "int".into()] };
         let words = words(&options);
-        assert!(words.windows(2).any(|pair| pair == ["-icount", "shift=0,sleep=on"]));
+        assert!(words.windows(2).any(|pair| pair == ["-icount", "shift=0,sleep=off"]));
         assert!(words.windows(2).any(|pair| pair == ["-smp", "4"]));
         assert!(words.ends_with(&["boot.elf".into(), "-d".into(), "int".into()]));
     }
