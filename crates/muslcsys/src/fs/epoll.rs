@@ -122,6 +122,21 @@ impl Shared {
         }
     }
 
+    /// Takes an entry that is no longer one out of the ready list.
+    fn unlist(&self, interest: &Arc<Interest>) {
+        let mut ready = self.ready.lock();
+        if interest.listed.load(Ordering::Relaxed) {
+            ready.retain(|other| !Arc::ptr_eq(other, interest));
+        }
+    }
+
+    /// Makes room for so many entries, so that being told of an event needs no memory.
+    fn reserve(&self, entries: usize) {
+        let mut ready = self.ready.lock();
+        let more = entries.saturating_sub(ready.len());
+        ready.reserve(more);
+    }
+
     /// Steps up to the outermost epoll that this one lies in. Errors: ELOOP if `inner` is on the way.
     fn steps_up(&self, inner: &Self, most: usize) -> Result<usize, Errno> {
         if core::ptr::eq(self, inner) || most == 0 {
@@ -161,7 +176,7 @@ impl Epoll {
         // Entries of files that had the same number are gone.
         let dead = |(key, interest): (&Key, &Arc<Interest>)| (interest.file.strong_count() == 0).then_some(*key);
         let dead: Vec<_> = interests.range((fd, 0)..=(fd, usize::MAX)).filter_map(dead).collect();
-        dead.iter().for_each(|key| drop(interests.remove(key)));
+        dead.iter().filter_map(|key| interests.remove(key)).for_each(|dead| self.shared.unlist(&dead));
         if interests.contains_key(&key(fd, file)) {
             return Err(Errno::EEXIST);
         }
@@ -178,6 +193,7 @@ impl Epoll {
             outer.push(Arc::downgrade(&self.shared));
         }
         interests.insert(key(fd, file), interest.clone());
+        self.shared.reserve(interests.len());
         queue.watch(interest.clone(), asked.events & !FLAGS, exclusive);
         drop(interests);
         self.look_at(&interest, file);
@@ -207,8 +223,9 @@ impl Epoll {
             let at = outer.iter().position(|outer| core::ptr::eq(outer.as_ptr(), Arc::as_ptr(&self.shared)));
             at.map(|at| outer.swap_remove(at));
         }
-        let watcher: Arc<dyn Watcher> = interest;
+        let watcher: Arc<dyn Watcher> = interest.clone();
         file.wait_queue().ok_or(Errno::EPERM)?.unwatch(&watcher);
+        self.shared.unlist(&interest);
         Ok(())
     }
 

@@ -105,6 +105,7 @@ fn a_removed_entry_tells_nothing() {
     epoll.add(3, &file, asked(EPOLLIN)).unwrap();
     put(&event);
     epoll.remove(3, &file).unwrap();
+    assert!(!epoll.is_listed());
     assert_eq!(count(&epoll), 0);
     assert_eq!(epoll.remove(3, &file), Err(Errno::ENOENT));
     assert_eq!(epoll.modify(3, &file, asked(EPOLLIN)), Err(Errno::ENOENT));
