@@ -101,7 +101,11 @@ impl Places {
         // The sysroot there is built against that kernel.
         if let (Some(variant), Some(prefix)) = (variant, Cache::read(&build).get("SEL4_PREFIX")) {
             return Err(Error::new(
-                format_args!("--kernel {}: {} is configured with SEL4_PREFIX={prefix}", variant.name(), build.display()),
+                format_args!(
+                    "--kernel {}: {} is configured with SEL4_PREFIX={prefix}",
+                    variant.name(),
+                    build.display()
+                ),
                 "leave --kernel out",
             ));
         }
