@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from report import matching
+
 KINDS = ("passed", "failed", "ignored", "not_run")
 
 
@@ -35,6 +37,17 @@ class Results:
                                    "options": list(crate.options), "problem": problem, "programs": programs}
         self.save()
         return self.crates[crate.name]
+
+    def judge_again(self, entries):
+        """What failed in an earlier run, and not-run.txt names now, is not run."""
+        for crate in self.crates.values():
+            for name, program in crate["programs"].items():
+                for test, (_, reason) in matching(entries, name, list(program["failures"])).items():
+                    del program["failures"][test]
+                    program["reasons"][test] = reason
+                    for counts in (program, crate):
+                        counts["failed"] -= 1
+                        counts["not_run"] += 1
 
     def save(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
