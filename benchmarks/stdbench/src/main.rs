@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
+use std::io;
 use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod bare;
+mod files;
 mod plat;
 mod streams;
 
@@ -51,6 +53,14 @@ impl Ctx {
         self.custom(name, n, |n| {
             let t = Instant::now();
             for i in 0..n { op(i); }
+            Ok((n, t.elapsed()))
+        });
+    }
+
+    fn fallible(&self, name: &str, n: u64, op: impl Fn(u64) -> io::Result<()>) {
+        self.custom(name, n, |n| {
+            let t = Instant::now();
+            for i in 0..n { op(i).map_err(es)?; }
             Ok((n, t.elapsed()))
         });
     }
@@ -318,6 +328,7 @@ fn main() {
     memory(&c);
     sync_and_threads(&c);
     console(&c);
+    files::files(&c);
     streams::streams(&c);
     kernel(&c);
     println!("NOTE total_ns={}", t.elapsed().as_nanos());

@@ -8,8 +8,13 @@
 // run fuzz: args="50000" long="1000000" time=180
 // run fuzz-release-of-nothing: args="50000 7" time=180
 #include "threads.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #define PRIVATE 0x5e140000ul
@@ -27,6 +32,13 @@ static const uint64_t masks[] = {0, 1ul << (SIGUSR2 - 1), ~(1ul << (SIGUSR1 - 1)
 static const struct { const uint64_t *mask; size_t bytes; } waits[] = {{masks, 8}, {masks + 1, 8}, {masks, 7}, {0, 8}};
 static const struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } actions[] = {
     {0, 0, 0, 0}, {(void *)1, 0x10000000, 0, 0},
+};
+/* What paths name: in a directory of the test's own, whose content goes at the end. */
+#define FOLDER "/tmp/fuzz"
+static char long_path[5000];
+static const char *const paths[] = {
+    "a", "b", "c", "d", "a/b", "a/c", "b/a/", "d/../a", ".", "..", "/dev/null", "/dev/zero", "/dev/full", "/proc/self/fd/5",
+    "/proc/self/maps", "/proc/self/fd", FOLDER "/a", FOLDER "/b", "/nowhere/x", "", long_path, long_path + 4900, long_path + 4700,
 };
 static const char dots[16] = "................";
 static char io[2][128];
@@ -115,6 +127,8 @@ static unsigned long value(struct fuzzer *f)
 
 /* Calls that exist come more often than those that do not. */
 static const short known[] = {
+    5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 33, 34, 34, 35, 35, 36, 37, 38, 43, 44, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 56, 61,
+    69, 70, 71, 76, 81, 82, 83, 84, 88, 166, 213, 223, 267, 276, 279, 285, 286, 287, 436, 452,
     17, 19, 20, 21, 22, 23, 24, 25, 29, 48, 56, 57, 59, 62, 63, 64, 65, 66, 67, 68, 72, 73, 78, 79, 80, 85, 86, 87, 98,
     99, 100, 101, 112, 113, 114, 115, 118, 119, 120, 121, 122, 123, 124, 125, 126, 129, 130, 131, 132, 133, 134, 135,
     136, 137, 155, 156, 160, 167, 168, 169, 172, 173, 178, 214, 215, 216, 220, 222, 226, 227, 228, 229, 232, 233, 261,
@@ -138,7 +152,41 @@ static int harmless(struct fuzzer *f, unsigned long number, unsigned long *a)
 {
     if (number < SYS_exit && below(f, 2))   /* calls on descriptors: one that may be open */
         a[0] = below(f, 24);
+    if (below(f, 4)) {              /* a path where the call wants one */
+        static const short second[] = {33, 34, 35, 37, 38, 48, 53, 54, 56, 78, 79, 88, 276, 291, 439, 452};
+        static const short first[] = {5, 6, 8, 9, 11, 12, 14, 15, 36, 43, 45, 49, 279};
+        int wanted = -1;
+        for (unsigned i = 0; i < sizeof second / sizeof *second; i++)
+            wanted = number == (unsigned long)second[i] ? 1 : wanted;
+        for (unsigned i = 0; i < sizeof first / sizeof *first; i++)
+            wanted = number == (unsigned long)first[i] ? 0 : wanted;
+        if (wanted >= 0)
+            a[wanted] = (unsigned long)paths[below(f, sizeof paths / sizeof *paths)];
+        if (wanted == 1 && below(f, 2))
+            a[0] = AT_FDCWD;
+        if (number == SYS_linkat || number == SYS_renameat || number == SYS_renameat2)
+            a[2] = below(f, 2) ? AT_FDCWD : a[2], a[3] = (unsigned long)paths[below(f, sizeof paths / sizeof *paths)];
+        if (number == SYS_symlinkat)
+            a[1] = AT_FDCWD, a[2] = (unsigned long)paths[below(f, sizeof paths / sizeof *paths)];
+        if (number == SYS_openat && below(f, 2))
+            a[2] = (a[2] & 0x4c4 & -below(f, 2)) | ONE_OF(0, 1, 2, O_CREAT | O_RDWR, O_CREAT | O_RDWR, O_DIRECTORY, O_PATH, O_TMPFILE | O_RDWR);
+    }
     switch (number) {
+    case SYS_chroot:
+        return 0;
+    case SYS_mknodat:               /* no terminal that is not what it seems, and no fifo that waits for ever */
+        a[2] = ONE_OF(S_IFREG, 0, S_IFSOCK, S_IFDIR, 070000, S_IFIFO) | (a[2] & 0777);
+        return 1;
+    case SYS_openat:                /* opening a fifo waits, but a signal comes every millisecond */
+        return 1;
+    case SYS_sendfile: case SYS_copy_file_range: case SYS_pread64: case SYS_read: case SYS_pwrite64: {
+        int at = number == SYS_sendfile ? 3 : number == SYS_copy_file_range ? 4 : 2;
+        if (a[at] < 1ul << 40)      /* what would take long, but also what no memory holds */
+            a[at] &= 0x3ffff;
+        else if (number == SYS_sendfile)
+            a[0] = nowhere(f);
+        return 1;
+    }
     case SYS_exit: case SYS_exit_group: case SYS_rt_sigreturn: case SYS_set_tid_address: case PRIVATE:
         return 0;
     case SYS_clone:
@@ -296,6 +344,25 @@ static void *fuzz(void *with)
     return 0;
 }
 
+/* Takes away what is in a directory, and it. */
+static void take_away(const char *path)
+{
+    char name[PATH_MAX];
+    struct dirent *entry;
+    for (int round = 0; round < 2; round++) {
+        DIR *directory = opendir(path);
+        while (directory && (entry = readdir(directory)))
+            if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) {
+                snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+                if (unlink(name) && errno == EISDIR)
+                    take_away(name);
+            }
+        if (directory)
+            closedir(directory);
+    }
+    rmdir(path);
+}
+
 static void wake(int signal) { (void)signal; }
 
 static void campaign(unsigned long count, const char *name)
@@ -308,6 +375,9 @@ static void campaign(unsigned long count, const char *name)
     NEED(arena != MAP_FAILED + GUARD);
     mprotect(arena, ARENA, PROT_READ | PROT_WRITE);
     brk_start = RAW(SYS_brk, 0, 0, 0, 0, 0, 0);
+    mkdir(FOLDER, 0755);
+    NEED(chdir(FOLDER) == 0);
+    memset(long_path, 'x', sizeof long_path - 1);
     running = 2;
     for (int i = 0; i < 2; i++) {
         scratch[i] = mmap(0, SCRATCH + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -330,6 +400,12 @@ static void campaign(unsigned long count, const char *name)
     for (int fd = 3; fd < 1024; fd++)
         raw_call(SYS_close, fd, 0, 0, 0, 0, 0);
     RAW(SYS_brk, brk_start, 0, 0, 0, 0, 0);
+    NEED(chdir("/") == 0);
+    umask(022);
+    take_away(FOLDER);
+    take_away("/tmp");              /* what was moved or made up there */
+    mkdir("/tmp", 01777);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){1024, 1024});
     for (int i = 0; i < 2; i++)
         munmap(scratch[i], SCRATCH + PAGE);
     munmap(arena - GUARD, ARENA + 2 * GUARD);
@@ -362,6 +438,12 @@ int main(int count, char **arguments)
     sigaction(SIGUSR1, &(struct sigaction){.sa_handler = wake}, 0);
     ids[0] = getpid();
 
+    /* What taking a tree away allocates, once before anything is counted. */
+    DIR *open_ones[16];
+    for (int i = 0; i < 16; i++)
+        open_ones[i] = opendir("/");
+    for (int i = 0; i < 16; i++)
+        closedir(open_ones[i]);
     campaign(2000, "warm-up");
     struct sel4std_counts before = counts_now();
     seed++;

@@ -23,6 +23,8 @@ pub struct Table {
     lowest: usize,
     /// One more than the highest number that may be given (RLIMIT_NOFILE).
     limit: usize,
+    /// How far the program may raise that limit.
+    most: usize,
 }
 
 /// The program's descriptors; the lock comes after the scheduler's in the lock order.
@@ -31,7 +33,7 @@ static TABLE: Mutex<Table> = Mutex::new(Table::new(DESCRIPTORS));
 impl Table {
     /// No descriptors, and room for numbers below `limit`.
     pub const fn new(limit: usize) -> Self {
-        Self { entries: Vec::new(), lowest: 0, limit }
+        Self { entries: Vec::new(), lowest: 0, limit, most: limit }
     }
 
     fn entry(&self, fd: usize) -> Result<&Descriptor, Errno> {
@@ -107,9 +109,16 @@ pub fn highest() -> usize {
     TABLE.lock().entries.len().saturating_sub(1)
 }
 
+/// RLIMIT_NOFILE: what holds, and how far it may be raised.
+pub fn limits() -> [usize; 2] {
+    let table = TABLE.lock();
+    [table.limit, table.most]
+}
+
 /// Sets RLIMIT_NOFILE; what is open stays open.
-pub fn set_limit(limit: usize) {
-    TABLE.lock().limit = limit;
+pub fn set_limits([limit, most]: [usize; 2]) {
+    let mut table = TABLE.lock();
+    (table.limit, table.most) = (limit, most);
 }
 
 /// Gives a file the lowest free number. Errors: EMFILE.

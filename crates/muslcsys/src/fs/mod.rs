@@ -95,6 +95,9 @@ pub fn prepare() -> Result<(), Errno> {
 pub fn start(parameters: Option<payload::params::Params<'static>>) {
     let root = mounts::start().expect("memory for the first directories");
     process::set_parameters(parameters);
+    if let Some(limit) = parameters.and_then(process::descriptors_setting) {
+        descriptors::set_limits([limit; 2]);
+    }
     mounts::mount(&root, b"/proc", proc::root(proc::texts::TEXTS)).expect("memory for /proc");
     let console = root.lookup(b"dev").and_then(|dev| dev.lookup(b"console")).expect("the console's node");
     let console = console.open(linux_raw_sys::general::O_RDWR).expect("the console");

@@ -13,6 +13,9 @@ static ORIGIN: Mutex<Option<Origin>> = Mutex::new(None);
 /// Permissions that a new file does not get (umask(2)).
 static UMASK: AtomicU32 = AtomicU32::new(0o022);
 
+/// Most descriptors that a setting may allow: the table of so many is far below what one call may allocate for records.
+const MOST_DESCRIPTORS: usize = 1 << 15;
+
 /// What the program was told at start.
 static PARAMETERS: Mutex<Option<Params<'static>>> = Mutex::new(None);
 /// Where the image's archive is mounted.
@@ -28,6 +31,13 @@ pub fn parameters() -> Option<Params<'static>> {
 /// Start-up: what the program was told.
 pub fn set_parameters(parameters: Option<Params<'static>>) {
     *PARAMETERS.lock() = parameters;
+}
+
+/// How many descriptors the image's environment allows by `SEL4STD_DESCRIPTORS`, at least the three standard ones.
+pub fn descriptors_setting(parameters: Params<'static>) -> Option<usize> {
+    const NAME: &[u8] = b"SEL4STD_DESCRIPTORS=";
+    let value = parameters.env().find_map(|variable| variable.to_bytes().strip_prefix(NAME))?;
+    core::str::from_utf8(value).ok()?.parse().ok().filter(|limit| (3..=MOST_DESCRIPTORS).contains(limit))
 }
 
 /// The directory that the image's archive is mounted at; nothing if there is none.

@@ -155,21 +155,22 @@ pub fn uname(_: &Thread, [buffer, ..]: [usize; 6]) -> SysResult {
     Ok(0)
 }
 
-/// getrlimit and setrlimit through prlimit64(2): `[pid, resource, new, old]`. Nothing is limited but by memory and by the number of
-/// descriptors, so new limits are accepted only if they are what holds already. Errors: EINVAL, ESRCH, EPERM, EFAULT.
+/// getrlimit and setrlimit through prlimit64(2): `[pid, resource, new, old]`. The number of descriptors can be
+/// limited; all else is limited by memory alone, and a new limit is accepted where it would not forbid what is allowed. Errors: EINVAL, ESRCH, EPERM, EFAULT.
 pub fn prlimit64(_: &Thread, [pid, resource, new, old, ..]: [usize; 6]) -> SysResult {
     if pid != 0 && pid as u32 != FIRST_TID {
         return Err(Errno::ESRCH);
     }
     let limit = match resource as u32 {
-        linux::RLIMIT_NOFILE => [crate::fs::descriptors::DESCRIPTORS as u64; 2],
+        linux::RLIMIT_NOFILE => crate::fs::descriptors::limits().map(|limit| limit as u64),
         linux::RLIMIT_STACK => [crate::start::MAIN_STACK as u64, u64::MAX],
         linux::RLIMIT_CORE => [0; 2],
         0..=15 => [u64::MAX; 2],
         _ => return Err(Errno::EINVAL),
     };
+    let mut asked = None;
     if new != 0 {
-        let asked = uaccess::read::<[u64; 2]>(new)?;
+        let asked = *asked.insert(uaccess::read::<[u64; 2]>(new)?);
         if asked[0] > asked[1] {
             return Err(Errno::EINVAL);
         }
@@ -179,6 +180,9 @@ pub fn prlimit64(_: &Thread, [pid, resource, new, old, ..]: [usize; 6]) -> SysRe
     }
     if old != 0 {
         uaccess::write(old, &limit)?;
+    }
+    if let Some(asked) = asked.filter(|_| resource as u32 == linux::RLIMIT_NOFILE) {
+        crate::fs::descriptors::set_limits(asked.map(|limit| limit as usize));
     }
     Ok(0)
 }

@@ -206,6 +206,10 @@ impl Data {
 
     /// Puts pages into the holes of a range, all or none (fallocate(2)). Errors: ENOSPC.
     pub fn allocate(&mut self, range: Range<u64>) -> Result<(), Errno> {
+        let pages = range.end.div_ceil(PAGE_BYTES) - range.start / PAGE_BYTES;
+        if pages.saturating_sub(self.pages) > FilePage::available() as u64 {
+            return Err(Errno::ENOSPC);
+        }
         let mut made = alloc::vec::Vec::new();
         for index in range.start / PAGE_BYTES..range.end.div_ceil(PAGE_BYTES) {
             if self.page(index).is_some() {
@@ -314,6 +318,14 @@ mod tests {
         assert_eq!(data.size(), MAX_SIZE);
         assert_eq!(data.set_size(MAX_SIZE + 1), Err(Errno::EFBIG));
         assert_eq!(data.set_size(MAX_SIZE), Ok(()));
+    }
+
+    #[test]
+    fn a_range_that_no_memory_holds_is_refused_at_once() {
+        let mut data = Data::default();
+        assert_eq!(data.allocate(0..MAX_SIZE), Err(Errno::ENOSPC));
+        assert_eq!(data.pages(), 0);
+        assert_eq!(data.allocate(MAX_SIZE - 1..MAX_SIZE), Ok(()));
     }
 
     #[test]
