@@ -190,7 +190,9 @@ impl Side for Ours {
                 nothing(self.find(path, true).and_then(|node| node.change(&change)))
             }
             Call::List(path) => Ok((0, self.names(path).map_err(number)?)),
-            Call::MakeNode(path, permissions) => nothing(paths::make(&origin, path.as_bytes(), New::Regular, *permissions)),
+            Call::MakeNode(path, permissions) => {
+                nothing(paths::make(&origin, path.as_bytes(), New::Regular, *permissions))
+            }
         }
     }
 }
@@ -344,7 +346,9 @@ impl Side for Host {
                     let flags = if *follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
                     host_told(libc::fstatat(self.base, string(path).as_ptr(), &mut stat, flags), &stat)
                 }
-                Call::MakeDirectory(path, permissions) => zero(libc::mkdirat(self.base, string(path).as_ptr(), *permissions)),
+                Call::MakeDirectory(path, permissions) => {
+                    zero(libc::mkdirat(self.base, string(path).as_ptr(), *permissions))
+                }
                 Call::Remove(path, directory) => {
                     let flags = if *directory { libc::AT_REMOVEDIR } else { 0 };
                     zero(libc::unlinkat(self.base, string(path).as_ptr(), flags))
@@ -413,7 +417,11 @@ fn call() -> impl Strategy<Value = Call> {
         .prop_map(|(mode, flags, create)| {
             let flags = flags.into_iter().fold(mode, |all, flag| all | flag);
             // What the two together mean has changed between versions of Linux.
-            if create && flags & linux::O_DIRECTORY == 0 { flags | linux::O_CREAT } else { flags & !linux::O_CREAT & !linux::O_EXCL }
+            if create && flags & linux::O_DIRECTORY == 0 {
+                flags | linux::O_CREAT
+            } else {
+                flags & !linux::O_CREAT & !linux::O_EXCL
+            }
         });
     prop_oneof![
         6 => (slot(), path(), flags, permissions()).prop_map(|(slot, path, flags, mode)| Call::Open(slot, path, flags, mode)),

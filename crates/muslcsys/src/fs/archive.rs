@@ -25,7 +25,8 @@ pub fn read(bytes: &'static [u8], device: u64) -> Result<Arc<Inode>, Broken> {
         let member = member?;
         let broken = |what| Broken { offset: member.offset, what };
         super::prepare().map_err(|_| broken("more names than there is memory for"))?;
-        let fixed = Fixed { permissions: member.mode & 0o7777, user: member.user, group: member.group, time: time(&member) };
+        let fixed =
+            Fixed { permissions: member.mode & 0o7777, user: member.user, group: member.group, time: time(&member) };
         let (directory, name) = match member.name.iter().rposition(|&byte| byte == b'/') {
             Some(slash) => (&member.name[..slash], &member.name[slash + 1..]),
             None => (&b""[..], member.name),

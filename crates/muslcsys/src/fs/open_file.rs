@@ -84,12 +84,17 @@ impl File for OpenFile {
     /// With O_APPEND it goes to the end, whatever the offset, as on Linux.
     fn write_at(&self, from: &mut Source<'_>, offset: u64) -> SysResult {
         let offset = check(offset, from.left())?;
-        if self.status.appends() { self.node.append(from).map(|(moved, _)| moved) } else { self.node.write_at(from, offset) }
+        if self.status.appends() {
+            self.node.append(from).map(|(moved, _)| moved)
+        } else {
+            self.node.write_at(from, offset)
+        }
     }
 
     fn seek(&self, offset: i64, whence: u32) -> SysResult {
         let mut position = self.position.lock();
-        let from_there = |base: u64| base.checked_add_signed(offset).filter(|&at| at <= i64::MAX as u64).ok_or(Errno::EINVAL);
+        let from_there =
+            |base: u64| base.checked_add_signed(offset).filter(|&at| at <= i64::MAX as u64).ok_or(Errno::EINVAL);
         // Offsets that are no number of bytes are past the end.
         let data = |data| self.node.seek_data(u64::try_from(offset).map_err(|_| Errno::ENXIO)?, data);
         *position = match whence {

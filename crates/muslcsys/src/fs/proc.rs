@@ -7,7 +7,7 @@ use super::buffers::Sink;
 use super::descriptors;
 use super::file::{File, Status};
 use super::mounts::device::PROC;
-use super::node::{Entry, Kind, Metadata, Node, Location, Statistics, Target, Time};
+use super::node::{Entry, Kind, Location, Metadata, Node, Statistics, Target, Time};
 use super::open_file::OpenDirectory;
 use super::process;
 use super::walk::path_of;

@@ -191,7 +191,12 @@ pub fn walk<'p>(origin: &Origin, path: &'p [u8], follow: Follow) -> Result<Walke
                     if slash && kind != Kind::Directory {
                         return Err(Errno::ENOTDIR);
                     }
-                    return Ok(Walked { directory, last: Last::Name(part(&rest, start, end)), node: Some(node), slash });
+                    return Ok(Walked {
+                        directory,
+                        last: Last::Name(part(&rest, start, end)),
+                        node: Some(node),
+                        slash,
+                    });
                 } else if kind != Kind::Directory {
                     return Err(Errno::ENOTDIR);
                 } else {

@@ -3,7 +3,7 @@
 use crate::errno::{Errno, SysResult};
 use crate::fs::buffers::Sink;
 use crate::fs::file::File;
-use crate::fs::node::{Entry, Kind, Metadata, Node, Location, Statistics, Target, Time};
+use crate::fs::node::{Entry, Kind, Location, Metadata, Node, Statistics, Target, Time};
 use crate::fs::open_file::{OpenDirectory, OpenFile};
 use crate::fs::tmpfs::directory::Entries;
 use crate::fs::{devices, pipe::Pipe};

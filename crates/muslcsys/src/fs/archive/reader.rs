@@ -131,7 +131,8 @@ fn plain(mut name: &[u8]) -> Result<&[u8], &'static str> {
             _ => break,
         };
     }
-    let is_name = |part: &[u8]| !part.is_empty() && part.len() <= super::super::walk::NAME_MAX && part != b"." && part != b"..";
+    let is_name =
+        |part: &[u8]| !part.is_empty() && part.len() <= super::super::walk::NAME_MAX && part != b"." && part != b"..";
     if name.is_empty() || name.split(|&byte| byte == b'/').all(is_name) {
         Ok(name)
     } else {

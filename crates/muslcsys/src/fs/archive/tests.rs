@@ -135,7 +135,9 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     (proptest::collection::vec(member, 0..6), damage, any::<proptest::sample::Index>(), any::<bool>()).prop_map(
         |(members, damage, end, cut)| {
             let mut bytes = Vec::new();
-            members.iter().for_each(|(name, mode, number, links, content)| pack(&mut bytes, name, *mode, *number, *links, content));
+            members.iter().for_each(|(name, mode, number, links, content)| {
+                pack(&mut bytes, name, *mode, *number, *links, content)
+            });
             pack(&mut bytes, "TRAILER!!!", 0, 0, 1, b"");
             damage.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
             if cut {

@@ -212,7 +212,9 @@ fn new_time(time: Timespec) -> Result<Option<Time>, Errno> {
     match time.nanoseconds as u64 {
         nanoseconds if nanoseconds == linux::UTIME_NOW as u64 => Ok(Some(Time::now())),
         nanoseconds if nanoseconds == linux::UTIME_OMIT as u64 => Ok(None),
-        nanoseconds if nanoseconds < SECOND => Ok(Some(Time { seconds: time.seconds, nanoseconds: nanoseconds as u32 })),
+        nanoseconds if nanoseconds < SECOND => {
+            Ok(Some(Time { seconds: time.seconds, nanoseconds: nanoseconds as u32 }))
+        }
         _ => Err(Errno::EINVAL),
     }
 }

@@ -1,7 +1,7 @@
 //! The calls that move bytes.
 
-use crate::errno::{Errno, SysResult};
 use super::space::offset;
+use crate::errno::{Errno, SysResult};
 use crate::fs::buffers::{IOV_MAX, MAX_BYTES, Piece, Sink, Source, check_pieces};
 use crate::fs::descriptors::get;
 use crate::fs::file::File;

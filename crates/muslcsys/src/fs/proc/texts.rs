@@ -62,7 +62,9 @@ fn pages() -> (usize, usize) {
 
 fn meminfo(text: &mut String) -> Result<(), Errno> {
     let (all, free) = pages();
-    for (name, pages) in [("MemTotal", all), ("MemFree", free), ("MemAvailable", free), ("SwapTotal", 0), ("SwapFree", 0)] {
+    for (name, pages) in
+        [("MemTotal", all), ("MemFree", free), ("MemAvailable", free), ("SwapTotal", 0), ("SwapFree", 0)]
+    {
         is_written(writeln!(text, "{name}:\t{:8} kB", pages * (PAGE / 1024)))?;
     }
     Ok(())

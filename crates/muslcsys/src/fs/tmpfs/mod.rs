@@ -10,7 +10,7 @@ mod names;
 
 use super::buffers::{Sink, Source};
 use super::file::File;
-use super::node::{Change, Entry, Kind, Metadata, New, Node, Location, Rename, Statistics, Target, Time};
+use super::node::{Change, Entry, Kind, Location, Metadata, New, Node, Rename, Statistics, Target, Time};
 use super::open_file::{OpenDirectory, OpenFile};
 use super::pipe::Pipe;
 use crate::errno::{Errno, SysResult};
