@@ -208,8 +208,13 @@ enum Wait {
     Briefly(usize, Deadline),
 }
 
+/// Bytes that must be storable before a read begins to wait.
+const PROBED: usize = 256;
+
 /// Reads a line, or where lines are not edited what VMIN and VTIME say (termios(3)). Errors: EAGAIN if it must not wait, EINTR, EFAULT.
 pub fn read(to: &mut Sink<'_>, may_wait: bool) -> SysResult {
+    // A bad pointer is told at once: waiting for input that cannot be stored helps nobody.
+    to.probe(PROBED)?;
     let (mut waited, mut timed_out) = (false, false);
     let mut first = None;
     while to.left() > 0 {

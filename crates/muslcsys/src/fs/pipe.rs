@@ -35,6 +35,14 @@ struct State {
     opened: [u64; 2],
 }
 
+/// What was before an end was counted: of ends for reading, and for writing.
+struct Entered {
+    /// How often such an end had been opened.
+    opened: [u64; 2],
+    /// Whether one was open.
+    open: [bool; 2],
+}
+
 /// A pipe, whose ends come and go.
 pub struct Pipe {
     state: Mutex<State>,
@@ -66,12 +74,12 @@ impl Pipe {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let pipe = Self::new();
         let end = |mode| {
-            let [_, writers] = pipe.enter(mode);
+            let entered = pipe.enter(mode);
             Arc::new(End {
                 status: Status::new(mode | flags),
                 pipe: pipe.clone(),
                 of: Of::Nameless(number, Time::now()),
-                writers,
+                writers: entered.opened[1],
             })
         };
         (end(linux::O_RDONLY), end(linux::O_WRONLY))
@@ -85,25 +93,26 @@ impl Pipe {
         if mode == linux::O_WRONLY && !waits && self.state.lock().readers == 0 {
             return Err(Errno::ENXIO);
         }
-        let before = self.enter(mode);
-        let end =
-            Arc::new(End { status: Status::new(flags), pipe: self.clone(), of: Of::Fifo(node), writers: before[1] });
+        let entered = self.enter(mode);
+        let writers = entered.opened[1];
+        let end = Arc::new(End { status: Status::new(flags), pipe: self.clone(), of: Of::Fifo(node), writers });
         self.openers.wake(wait_queue::IN);
         let other = usize::from(mode == linux::O_RDONLY);
         if waits {
-            self.openers.wait(wait_queue::IN, None, || {
-                let state = self.state.lock();
-                let there = [state.readers, state.writers][other] > 0 || state.opened[other] != before[other];
-                there.then_some(())
-            })?;
+            self.openers.wait(wait_queue::IN, None, || self.has_met(&entered, other).then_some(()))?;
         }
         Ok(end)
     }
 
-    /// Counts an end; gives how often ends had been opened.
-    fn enter(&self, mode: u32) -> [u64; 2] {
+    /// Whether an end of the `other` kind was open when this one was counted, or was opened since: it may be closed again by now.
+    fn has_met(&self, entered: &Entered, other: usize) -> bool {
+        entered.open[other] || self.state.lock().opened[other] != entered.opened[other]
+    }
+
+    /// Counts an end.
+    fn enter(&self, mode: u32) -> Entered {
         let mut state = self.state.lock();
-        let before = state.opened;
+        let before = Entered { opened: state.opened, open: [state.readers > 0, state.writers > 0] };
         if mode != linux::O_WRONLY {
             state.readers += 1;
             state.opened[0] += 1;

@@ -222,6 +222,20 @@ fn opening_a_fifo_waits_for_the_other_end() {
     assert_eq!(end.metadata().number, 2);
 }
 
+/// A writer that opens, writes and closes before the reader that it met has looked again.
+#[test]
+fn the_other_end_of_a_fifo_was_there_even_if_it_has_gone() {
+    let pipe = Pipe::new();
+    let writer = pipe.enter(linux::O_WRONLY);
+    assert!(!pipe.has_met(&writer, 0));
+    let reader = pipe.enter(linux::O_RDONLY);
+    assert!(pipe.has_met(&writer, 0));
+    pipe.state.lock().writers -= 1;
+    assert!(pipe.has_met(&reader, 1));
+    let another = pipe.enter(linux::O_RDONLY);
+    assert!(!pipe.has_met(&another, 1));
+}
+
 #[test]
 fn a_fifo_opened_without_waiting() {
     let fifo = Arc::new(Name(Pipe::new()));
