@@ -43,7 +43,7 @@ impl File for ConsoleFile {
         console::read(to, !self.0.is_nonblocking())
     }
 
-    fn write(&self, _: &Thread, from: &mut Source<'_>) -> SysResult {
+    fn write(&self, thread: &Thread, from: &mut Source<'_>) -> SysResult {
         let mut chunk = [0u8; CHUNK];
         let mut done = 0;
         while from.left() > 0 {
@@ -52,7 +52,7 @@ impl File for ConsoleFile {
             match moved {
                 Ok((length, count)) => {
                     done += count;
-                    if count < length {
+                    if count < length || from.left() > 0 && thread.has_signal() {
                         break;
                     }
                 }

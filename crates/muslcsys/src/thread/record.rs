@@ -96,6 +96,11 @@ impl Thread {
         core::ptr::from_ref(self) as usize - RECORD_OFFSET
     }
 
+    /// Whether a signal is to be delivered as soon as it leaves the call: what takes long ends early then.
+    pub fn has_signal(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed) != 0
+    }
+
     /// The thread id.
     pub fn tid(&self) -> u32 {
         self.tid.load(Ordering::Relaxed)

@@ -152,7 +152,9 @@ impl Side {
 }
 
 /// Moves up to `bytes` bytes by `read` and `write`; gives how many were written. What was read and not written, `read` gives again.
+/// A signal ends it early, after the first bytes.
 fn relay(
+    thread: &Thread,
     bytes: usize,
     mut read: impl FnMut(&mut [u8]) -> SysResult,
     mut write: impl FnMut(&[u8]) -> SysResult,
@@ -167,7 +169,7 @@ fn relay(
         match moved {
             Ok((count, moved)) => {
                 done += moved;
-                if count < wanted || moved < count {
+                if count < wanted || moved < count || thread.has_signal() {
                     break;
                 }
             }
@@ -180,7 +182,7 @@ fn relay(
 
 /// copy_file_range(2): `[in, in offset, out, out offset, bytes, flags]`. Errors: EBADF, EINVAL for what is no file of bytes, for flags, and for
 /// ranges of one file that overlap, EISDIR, EFBIG, ENOSPC, EFAULT.
-pub fn copy_file_range(_: &Thread, [from, from_at, to, to_at, bytes, flags]: [usize; 6]) -> SysResult {
+pub fn copy_file_range(thread: &Thread, [from, from_at, to, to_at, bytes, flags]: [usize; 6]) -> SysResult {
     let (from, to) = (readable(from)?, writable(to)?);
     let kinds = [from.metadata().kind, to.metadata().kind];
     if kinds.contains(&Kind::Directory) {
@@ -200,6 +202,7 @@ pub fn copy_file_range(_: &Thread, [from, from_at, to, to_at, bytes, flags]: [us
     }
     let (mut input, mut output) = (from.at, to.at);
     let moved = relay(
+        thread,
         bytes,
         |buffer| {
             let count = from.file.read_at(&mut Sink::own(buffer), input)?;
@@ -228,6 +231,7 @@ pub fn sendfile(thread: &Thread, [to, from, from_at, bytes, ..]: [usize; 6]) -> 
     let mut from = Side::new(from, from_at)?;
     let mut input = from.at;
     let moved = relay(
+        thread,
         bytes,
         |buffer| {
             let count = from.file.read_at(&mut Sink::own(buffer), input)?;
