@@ -456,7 +456,7 @@ static void campaign(unsigned long count, const char *name)
         char text[64];
         snprintf(text, sizeof text, "%s: every answer of thread %d is a result or an error", name, i);
         EQUAL(text, f->wrong, 0);
-        check(f->good > count / 25 && f->refused[EFAULT] > count / 100, "many succeed, and many pointers are bad", "%lu, %lu", f->good,
+        check(f->good > count / 50 && f->refused[EFAULT] > count / 100, "many succeed, and many pointers are bad", "%lu, %lu", f->good,
               f->refused[EFAULT]);
     }
     printf("   %lu good, %lu EINVAL, %lu EFAULT, %lu ENOSYS, %lu EINTR\n", fuzzers[0].good, fuzzers[0].refused[EINVAL],

@@ -1,6 +1,6 @@
 /* The console as a terminal: settings, line editing, signals, raw reads, and input that comes early, late and all at once. */
 // run terminal: types="go line:hello\r" types="go erase:abc\x7f\x7fde\x15xyz w1\x17w2\r" types="go end:\x04" types="go interrupt:\x03" types="go quit:\x1c" types="go stop:a\x1ab\r" types="go literal:\x16\x03\r" types="go raw:\r\x03z" types="go slow:ab" types="go poll:z" types="go epoll:y" types="go flush:junk" types="go echo:ok\x01\r" says="ok^A" types="go hold:\x13held\x11\r"
-// run terminal-early: args=early types=":early bird\r" never="Undelivered"
+// run terminal-early: args=early types="go early:early bird\r" never="Undelivered"
 // run terminal-interrupt: args=wait exit=130 types="go wait:\x03" says="^C"
 // run terminal-paste: args="paste 100000" types="go lines:@lines 100000" types="go bytes:@lines 100000" time=120
 #include "threads.h"
@@ -195,6 +195,9 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
     if (!strcmp(what, "early")) {
+        int there = 0;
+        for (go("early"); there < 11;)
+            NEED(ioctl(0, FIONREAD, &there) == 0);
         READS("input that came before anybody listened", "early bird\n");
     } else if (!strcmp(what, "wait")) {
         CHECK("nobody handles SIGINT", signal(SIGINT, SIG_DFL) == SIG_DFL);

@@ -213,8 +213,6 @@ const PROBED: usize = 256;
 
 /// Reads a line, or where lines are not edited what VMIN and VTIME say (termios(3)). Errors: EAGAIN if it must not wait, EINTR, EFAULT.
 pub fn read(to: &mut Sink<'_>, may_wait: bool) -> SysResult {
-    // A bad pointer is told at once: waiting for input that cannot be stored helps nobody.
-    to.probe(PROBED)?;
     let (mut waited, mut timed_out) = (false, false);
     let mut first = None;
     while to.left() > 0 {
@@ -238,6 +236,8 @@ pub fn read(to: &mut Sink<'_>, may_wait: bool) -> SysResult {
         if !may_wait {
             return Err(Errno::EAGAIN);
         }
+        // Waiting for input that cannot be stored helps nobody.
+        to.probe(PROBED)?;
         let wait = match (termios.edits(), tenths, least) {
             (true, ..) | (_, 0, _) => Wait::For(least.max(1)),
             // For the first byte, from the beginning of the call; else for each further one anew.
