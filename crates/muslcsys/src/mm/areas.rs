@@ -184,7 +184,10 @@ impl Areas {
 
     /// Pages in areas that have all of the attributes.
     pub fn pages_with(&self, attributes: Attributes) -> usize {
-        self.pieces(0..usize::MAX).filter(|piece| piece.attributes.contains(attributes)).map(|piece| piece.pages()).sum()
+        self.pieces(0..usize::MAX)
+            .filter(|piece| piece.attributes.contains(attributes))
+            .map(|piece| piece.pages())
+            .sum()
     }
 
     /// Pages of the range that are counted.
