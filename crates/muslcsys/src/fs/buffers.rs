@@ -75,19 +75,19 @@ enum Memory<'a, Own> {
     Own(Own),
 }
 
-/// Takes bytes, in order.
-pub struct Sink<'a> {
-    memory: Memory<'a, &'a mut [u8]>,
+/// What a call moves bytes to, or from: in order, and counted.
+pub struct Buffers<'a, Own> {
+    memory: Memory<'a, Own>,
     done: usize,
 }
+
+/// Takes bytes, in order.
+pub type Sink<'a> = Buffers<'a, &'a mut [u8]>;
 
 /// Gives bytes, in order.
-pub struct Source<'a> {
-    memory: Memory<'a, &'a [u8]>,
-    done: usize,
-}
+pub type Source<'a> = Buffers<'a, &'a [u8]>;
 
-impl<'a> Sink<'a> {
+impl<'a, Own: AsRef<[u8]>> Buffers<'a, Own> {
     /// One buffer of the program's; a length past what one call moves is cut.
     pub fn program(at: usize, bytes: usize) -> Self {
         Self { memory: Memory::Program(Pieces::one(at, bytes)), done: 0 }
@@ -99,23 +99,33 @@ impl<'a> Sink<'a> {
     }
 
     /// Memory of our own.
-    pub fn own(bytes: &'a mut [u8]) -> Self {
+    pub fn own(bytes: Own) -> Self {
         Self { memory: Memory::Own(bytes), done: 0 }
     }
 
-    /// Bytes that it still takes.
+    /// Bytes that can still be moved.
     pub fn left(&self) -> usize {
         match &self.memory {
             Memory::Program(pieces) => pieces.left,
-            Memory::Own(bytes) => bytes.len(),
+            Memory::Own(bytes) => bytes.as_ref().len(),
         }
     }
 
-    /// Bytes that it took so far.
+    /// Bytes that were moved so far.
     pub fn done(&self) -> usize {
         self.done
     }
 
+    /// What a call gives that ended this way: what was moved before an error counts.
+    pub fn outcome(&self, ended: Result<(), Errno>) -> SysResult {
+        match ended {
+            Err(error) if self.done == 0 => Err(error),
+            _ => Ok(self.done),
+        }
+    }
+}
+
+impl Sink<'_> {
     /// Takes as much of `bytes` as there is room for; gives how much. Errors: EFAULT if not one byte could be stored.
     pub fn put(&mut self, bytes: &[u8]) -> SysResult {
         // SAFETY: a slice can be read.
@@ -170,42 +180,9 @@ impl<'a> Sink<'a> {
             _ => Ok(()),
         }
     }
-
-    /// What a call gives that ended this way: what was moved before an error counts.
-    pub fn outcome(&self, ended: Result<(), Errno>) -> SysResult {
-        outcome(self.done, ended)
-    }
 }
 
-impl<'a> Source<'a> {
-    /// One buffer of the program's; a length past what one call moves is cut.
-    pub fn program(at: usize, bytes: usize) -> Self {
-        Self { memory: Memory::Program(Pieces::one(at, bytes)), done: 0 }
-    }
-
-    /// Several buffers of the program's.
-    pub fn vector(pieces: &'a [Piece]) -> Self {
-        Self { memory: Memory::Program(Pieces::many(pieces)), done: 0 }
-    }
-
-    /// Memory of our own.
-    pub fn own(bytes: &'a [u8]) -> Self {
-        Self { memory: Memory::Own(bytes), done: 0 }
-    }
-
-    /// Bytes that it still has.
-    pub fn left(&self) -> usize {
-        match &self.memory {
-            Memory::Program(pieces) => pieces.left,
-            Memory::Own(bytes) => bytes.len(),
-        }
-    }
-
-    /// Bytes that it gave so far.
-    pub fn done(&self) -> usize {
-        self.done
-    }
-
+impl Source<'_> {
     /// Gives as much as `bytes` has room for; how much. Errors: EFAULT if not one byte could be read.
     pub fn take(&mut self, bytes: &mut [u8]) -> SysResult {
         // SAFETY: a slice borrowed exclusively can be written.
@@ -246,18 +223,6 @@ impl<'a> Source<'a> {
         };
         self.done += moved;
         moved
-    }
-
-    /// What a call gives that ended this way: what was moved before an error counts.
-    pub fn outcome(&self, ended: Result<(), Errno>) -> SysResult {
-        outcome(self.done, ended)
-    }
-}
-
-fn outcome(done: usize, ended: Result<(), Errno>) -> SysResult {
-    match ended {
-        Err(error) if done == 0 => Err(error),
-        _ => Ok(done),
     }
 }
 

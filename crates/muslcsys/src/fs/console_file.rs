@@ -2,7 +2,7 @@
 
 use super::buffers::{Sink, Source};
 use super::console;
-use super::file::{File, Status};
+use super::file::{File, Opened, Status};
 use super::node::{Metadata, Node};
 use super::termios::{self, Termios};
 use super::wait_queue::WaitQueue;
@@ -17,37 +17,37 @@ use linux_raw_sys::{general as linux, ioctl};
 const CHUNK: usize = 256;
 
 /// An open console.
-pub struct ConsoleFile(Status, Arc<dyn Node>);
+pub struct ConsoleFile(Opened);
 
 impl ConsoleFile {
     /// By its node; `flags` as in open(2).
     pub fn open(node: Arc<dyn Node>, flags: u32) -> Self {
-        Self(Status::new(flags), node)
+        Self(Opened::new(node, flags))
     }
 }
 
 impl File for ConsoleFile {
     fn status(&self) -> &Status {
-        &self.0
+        &self.0.status
+    }
+
+    fn opened(&self) -> Option<&Opened> {
+        Some(&self.0)
     }
 
     fn metadata(&self) -> Metadata {
-        Metadata { block_size: 1024, ..self.1.metadata() }
-    }
-
-    fn node(&self) -> Option<&Arc<dyn Node>> {
-        Some(&self.1)
+        Metadata { block_size: 1024, ..self.0.node.metadata() }
     }
 
     fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {
-        console::read(to, !self.0.is_nonblocking())
+        console::read(to, !self.0.status.is_nonblocking())
     }
 
     fn write(&self, thread: &Thread, from: &mut Source<'_>) -> SysResult {
         let mut chunk = [0u8; CHUNK];
         let mut done = 0;
         while from.left() > 0 {
-            let wait = !self.0.is_nonblocking();
+            let wait = !self.0.status.is_nonblocking();
             let moved = from.take(&mut chunk).and_then(|length| Ok((length, console::write(&chunk[..length], wait)?)));
             match moved {
                 Ok((length, count)) => {

@@ -155,7 +155,6 @@ pub fn set_close_on_exec(fd: usize, close_on_exec: bool) -> Result<(), Errno> {
 mod tests {
     use super::*;
     use crate::fs::file::Status;
-    use crate::fs::node::{Kind, Metadata};
     use proptest::prelude::*;
 
     struct Nothing(Status);
@@ -163,9 +162,6 @@ mod tests {
     impl File for Nothing {
         fn status(&self) -> &Status {
             &self.0
-        }
-        fn metadata(&self) -> Metadata {
-            Metadata::plain(1, 1, Kind::Regular, 0)
         }
     }
 

@@ -1,8 +1,8 @@
 //! Devices: what the numbers of device nodes mean, and what is in /dev.
 
 use super::buffers::{Sink, Source};
-use super::file::{File, Status};
-use super::node::{Kind, Metadata, New, Node};
+use super::file::{File, Opened, Status};
+use super::node::{Kind, New, Node};
 use crate::errno::{Errno, SysResult};
 use crate::thread::Thread;
 use alloc::sync::Arc;
@@ -57,7 +57,7 @@ pub fn fill(directory: &Arc<dyn Node>) -> Result<(), Errno> {
 pub fn open(kind: Kind, number: u64, node: Arc<dyn Node>, flags: u32) -> Result<Arc<dyn File>, Errno> {
     match (kind, number) {
         (Kind::Characters, NULL | ZERO | FULL | RANDOM | URANDOM) => {
-            Ok(Arc::new(Stream { number, node, status: Status::new(flags) }))
+            Ok(Arc::new(Stream { number, opened: Opened::new(node, flags) }))
         }
         #[cfg(target_vendor = "sel4")]
         (Kind::Characters, TTY | CONSOLE) => Ok(Arc::new(super::console_file::ConsoleFile::open(node, flags))),
@@ -68,8 +68,7 @@ pub fn open(kind: Kind, number: u64, node: Arc<dyn Node>, flags: u32) -> Result<
 /// A device that gives bytes without end, or none, and forgets what it is given.
 struct Stream {
     number: u64,
-    node: Arc<dyn Node>,
-    status: Status,
+    opened: Opened,
 }
 
 impl Stream {
@@ -114,15 +113,11 @@ fn give_random(to: &mut Sink<'_>) -> SysResult {
 
 impl File for Stream {
     fn status(&self) -> &Status {
-        &self.status
+        &self.opened.status
     }
 
-    fn metadata(&self) -> Metadata {
-        self.node.metadata()
-    }
-
-    fn node(&self) -> Option<&Arc<dyn Node>> {
-        Some(&self.node)
+    fn opened(&self) -> Option<&Opened> {
+        Some(&self.opened)
     }
 
     fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {

@@ -11,9 +11,7 @@
 //! Lock order: the interest list, then the scheduler's lock, a file's queue, the ready list, the epoll's own queue. Interest lists are the
 //! one kind of lock of `fs` that is never taken under the scheduler's: with one held, a file is asked, and may be closed by being let go.
 
-use super::eventfd;
 use super::file::{File, Status};
-use super::node::Metadata;
 use super::wait_queue::{self, Deadline, Scheduler, WaitQueue, Watcher};
 use crate::errno::{Errno, SysResult};
 use crate::sync::mutex::Mutex;
@@ -324,10 +322,6 @@ impl Drop for Epoll {
 impl File for Epoll {
     fn status(&self) -> &Status {
         &self.status
-    }
-
-    fn metadata(&self) -> Metadata {
-        eventfd::nameless()
     }
 
     /// Readable when an entry has something to tell.

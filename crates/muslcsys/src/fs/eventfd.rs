@@ -2,24 +2,16 @@
 
 use super::buffers::{Sink, Source};
 use super::file::{File, Status};
-use super::node::{Kind, Metadata};
 use super::wait_queue::{self, WaitQueue};
 use crate::errno::{Errno, SysResult};
 use crate::sync::mutex::Mutex;
 use crate::thread::Thread;
 use linux_raw_sys::general as linux;
 
-/// The number of the file system that files without a name are in, pipes apart (Linux's anon_inodefs).
-pub const DEVICE: u64 = 13;
 /// The highest value of a counter.
 const MOST: u64 = u64::MAX - 1;
 /// Bytes of what is read and written.
 const BYTES: usize = size_of::<u64>();
-
-/// What fstat(2) tells about a file that has no name and no type.
-pub fn nameless() -> Metadata {
-    Metadata::plain(DEVICE, 1, Kind::Regular, 0o600)
-}
 
 /// An open counter.
 pub struct EventFd {
@@ -60,10 +52,6 @@ impl EventFd {
 impl File for EventFd {
     fn status(&self) -> &Status {
         &self.status
-    }
-
-    fn metadata(&self) -> Metadata {
-        nameless()
     }
 
     /// Takes the counter, or one of it, as eight bytes; waits while it is zero. Errors: EINVAL (fewer bytes), EAGAIN, EINTR, EFAULT.

@@ -75,23 +75,61 @@ impl Status {
     }
 }
 
+/// What each open description of something in a tree of files has: the node that was opened, and flags. Dropping it forgets the locks that
+/// were had through it.
+pub struct Opened {
+    /// What was opened.
+    pub node: Arc<dyn Node>,
+    /// How.
+    pub status: Status,
+}
+
+impl Opened {
+    /// `flags` as in open(2).
+    pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
+        Self { node, status: Status::new(flags) }
+    }
+}
+
+#[cfg(not(loom))]
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if self.status.has_locks() {
+            super::locks::closed_description(self);
+        }
+    }
+}
+
+/// Where lseek(2) leads in a file of `size` bytes whose position is `position`; no size, no SEEK_END. Errors: EINVAL.
+pub fn sought(position: u64, offset: i64, whence: u32, size: Option<u64>) -> Result<u64, Errno> {
+    let base = match whence {
+        linux::SEEK_SET => Some(0),
+        linux::SEEK_CUR => Some(position),
+        linux::SEEK_END => size,
+        _ => None,
+    };
+    base.and_then(|base| base.checked_add_signed(offset)).filter(|&at| at <= i64::MAX as u64).ok_or(Errno::EINVAL)
+}
+
 /// An open file description. Dropping the last reference closes it. Whether it was opened for reading and for writing is checked before
 /// its functions are called.
 pub trait File: Send + Sync {
     /// Access mode and status flags.
     fn status(&self) -> &Status;
 
-    /// Type, numbers and times of what is open.
-    fn metadata(&self) -> Metadata;
-
-    /// The node that was opened, if there is one: what /proc/self/fd leads to, what locks are on.
-    fn node(&self) -> Option<&Arc<dyn Node>> {
+    /// What it is an open description of, if that is in a tree of files: what locks are on.
+    fn opened(&self) -> Option<&Opened> {
         None
     }
 
-    /// Whether closing it forgets locks, so that there can be any.
-    fn forgets_locks(&self) -> bool {
-        false
+    /// Type, numbers and times of what is open.
+    fn metadata(&self) -> Metadata {
+        self.opened().map_or_else(Metadata::nameless, |opened| opened.node.metadata())
+    }
+
+    /// The node that was opened, if there is one: what /proc/self/fd leads to.
+    fn node(&self) -> Option<&Arc<dyn Node>> {
+        self.opened().map(|opened| &opened.node)
     }
 
     /// read(2) at the position, which moves; 0 at the end. Errors: EINVAL for what cannot be read, EAGAIN, EINTR, EFAULT.

@@ -3,7 +3,7 @@
 //! They bind only who asks for them. An owner is an open file description, or, for fcntl's older kind, the program: since there is one
 //! program, those of that kind never keep each other out.
 
-use super::file::File;
+use super::file::{File, Opened, Status};
 use super::node::Node;
 use super::wait_queue::{self, WaitQueue};
 use crate::errno::Errno;
@@ -18,14 +18,18 @@ use core::ops::RangeInclusive;
 pub enum Owner {
     /// The program: F_SETLK and F_SETLKW.
     Program,
-    /// An open file description, by its address: flock(2), F_OFD_SETLK and F_OFD_SETLKW.
+    /// An open file description, by where its status is: flock(2), F_OFD_SETLK and F_OFD_SETLKW.
     Description(usize),
 }
 
 impl Owner {
     /// The open file description.
     pub fn description(file: &Arc<dyn File>) -> Self {
-        Self::Description(Arc::as_ptr(file).cast::<()>() as usize)
+        Self::of(file.status())
+    }
+
+    fn of(status: &Status) -> Self {
+        Self::Description(core::ptr::from_ref(status) as usize)
     }
 }
 
@@ -119,10 +123,9 @@ fn key(node: &Arc<dyn Node>) -> usize {
     Arc::as_ptr(node).cast::<()>() as usize
 }
 
-/// What can be locked: what is closed by who has the locks forgotten. Errors: EINVAL.
+/// What can be locked: what is in a tree of files, pipes apart. Errors: EINVAL.
 fn lockable(file: &Arc<dyn File>) -> Result<usize, Errno> {
-    let node = file.node().filter(|_| file.forgets_locks());
-    node.map(key).ok_or(Errno::EINVAL)
+    file.opened().map(|opened| key(&opened.node)).ok_or(Errno::EINVAL)
 }
 
 fn try_lock(key: usize, sort: Sort, lock: &Held) -> bool {
@@ -135,8 +138,8 @@ fn try_lock(key: usize, sort: Sort, lock: &Held) -> bool {
     true
 }
 
-/// Gives `lock`'s owner that lock on a file, waiting until it can be had if `wait`. Errors: EAGAIN if it cannot be had at once, EINTR, EINVAL for what
-/// is neither a file of bytes nor a directory.
+/// Gives `lock`'s owner that lock on a file, waiting until it can be had if `wait`. Errors: EAGAIN if it cannot be had at once, EINTR, EINVAL for
+/// pipes and what has no name.
 pub fn lock(file: &Arc<dyn File>, sort: Sort, lock: &Held, wait: bool) -> Result<(), Errno> {
     let key = lockable(file)?;
     super::prepare().map_err(|_| Errno::ENOLCK)?;
@@ -194,8 +197,8 @@ pub fn closed_descriptor(file: &Arc<dyn File>) {
 }
 
 /// Forgets what an open file description had locked, which nothing refers to any more.
-pub fn closed_description(node: &Arc<dyn Node>, address: usize) {
-    remove(key(node), &[Sort::Whole, Sort::Range], &(0..=u64::MAX), Owner::Description(address));
+pub fn closed_description(opened: &Opened) {
+    remove(key(&opened.node), &[Sort::Whole, Sort::Range], &(0..=u64::MAX), Owner::of(&opened.status));
 }
 
 #[cfg(all(test, not(loom)))]

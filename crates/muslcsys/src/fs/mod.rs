@@ -113,7 +113,7 @@ pub fn start(parameters: Option<payload::params::Params<'static>>) {
 fn mount_archive(root: &alloc::sync::Arc<dyn node::Node>, parameters: payload::params::Params<'static>) {
     let place = parameters.mount().to_bytes();
     let name = alloc::string::String::from_utf8_lossy(place);
-    match archive::read(parameters.archive(), mounts::device::ARCHIVE) {
+    match archive::read(parameters.archive(), node::device::ARCHIVE) {
         Err(broken) => console::emergency(format_args!("sel4std: {broken}; {name} is not there\n")),
         Ok(archive) => match mounts::mount(root, place, archive.clone()) {
             Ok(()) => process::set_archive(place, node::Node::lookup(&*archive, crate::start::file_name()).is_ok()),

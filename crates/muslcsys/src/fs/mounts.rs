@@ -1,22 +1,10 @@
 //! The tree that a program finds: which file system is where.
 
-use super::node::{Kind, New, Node};
+use super::node::{Kind, New, Node, device};
 use super::tmpfs::Tmpfs;
 use super::{devices, process};
 use crate::errno::Errno;
 use alloc::sync::Arc;
-
-/// The numbers of the file systems (st_dev).
-pub mod device {
-    /// What is writable.
-    pub const ROOT: u64 = 1;
-    /// What has no name (pipes and the like).
-    pub const NAMELESS: u64 = 2;
-    /// /proc.
-    pub const PROC: u64 = 3;
-    /// The image's archive.
-    pub const ARCHIVE: u64 = 4;
-}
 
 /// The directory with this path, made where it is missing. Errors: ENOSPC, ENOTDIR.
 pub fn directory(root: &Arc<dyn Node>, path: &[u8]) -> Result<Arc<dyn Node>, Errno> {

@@ -101,7 +101,28 @@ pub struct Metadata {
     pub created: Time,
 }
 
+/// The numbers of the file systems (st_dev).
+pub mod device {
+    /// What is writable.
+    pub const ROOT: u64 = 1;
+    /// Files in memory that never had a place in the tree.
+    pub const NAMELESS: u64 = 2;
+    /// /proc.
+    pub const PROC: u64 = 3;
+    /// The image's archive.
+    pub const ARCHIVE: u64 = 4;
+    /// Pipes without a name.
+    pub const PIPES: u64 = 12;
+    /// What is no file at all: counters, timers and the like (Linux's anon_inodefs).
+    pub const ANONYMOUS: u64 = 13;
+}
+
 impl Metadata {
+    /// Of what is no file at all: fstat(2) tells no type of it.
+    pub fn nameless() -> Self {
+        Self::plain(device::ANONYMOUS, 1, Kind::Regular, 0o600)
+    }
+
     /// Of a node that has nothing special: everything else zero.
     pub fn plain(device: u64, number: u64, kind: Kind, permissions: u32) -> Self {
         Self {

@@ -1,9 +1,8 @@
 //! Open files and directories of any file system: a node, a position, and flags.
 
 use super::buffers::{Sink, Source};
-use super::file::{File, Status};
-use super::locks;
-use super::node::{Entry, Kind, Metadata, Node};
+use super::file::{File, Opened, Status, sought};
+use super::node::{Entry, Kind, Node};
 use crate::errno::{Errno, SysResult};
 use crate::sync::mutex::Mutex;
 use crate::thread::Thread;
@@ -12,8 +11,7 @@ use linux_raw_sys::general as linux;
 
 /// An open file of bytes.
 pub struct OpenFile {
-    node: Arc<dyn Node>,
-    status: Status,
+    opened: Opened,
     /// Held while bytes are moved at the position, so that two threads who share it do not move the same ones.
     position: Mutex<u64>,
 }
@@ -21,15 +19,7 @@ pub struct OpenFile {
 impl OpenFile {
     /// At the first byte; `flags` as in open(2).
     pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
-        Self { node, status: Status::new(flags), position: Mutex::new(0) }
-    }
-}
-
-impl Drop for OpenFile {
-    fn drop(&mut self) {
-        if self.status.has_locks() {
-            locks::closed_description(&self.node, core::ptr::from_ref(self) as usize);
-        }
+        Self { opened: Opened::new(node, flags), position: Mutex::new(0) }
     }
 }
 
@@ -43,67 +33,54 @@ fn check(offset: u64, bytes: usize) -> Result<u64, Errno> {
 
 impl File for OpenFile {
     fn status(&self) -> &Status {
-        &self.status
+        &self.opened.status
     }
 
-    fn metadata(&self) -> Metadata {
-        self.node.metadata()
-    }
-
-    fn node(&self) -> Option<&Arc<dyn Node>> {
-        Some(&self.node)
-    }
-
-    fn forgets_locks(&self) -> bool {
-        true
+    fn opened(&self) -> Option<&Opened> {
+        Some(&self.opened)
     }
 
     fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {
         let mut position = self.position.lock();
-        let moved = self.node.read_at(to, check(*position, to.left())?)?;
+        let moved = self.opened.node.read_at(to, check(*position, to.left())?)?;
         *position += moved as u64;
         Ok(moved)
     }
 
     fn write(&self, _: &Thread, from: &mut Source<'_>) -> SysResult {
         let mut position = self.position.lock();
-        if self.status.appends() {
-            let (moved, end) = self.node.append(from)?;
+        if self.opened.status.appends() {
+            let (moved, end) = self.opened.node.append(from)?;
             *position = end;
             return Ok(moved);
         }
-        let moved = self.node.write_at(from, check(*position, from.left())?)?;
+        let moved = self.opened.node.write_at(from, check(*position, from.left())?)?;
         *position += moved as u64;
         Ok(moved)
     }
 
     fn read_at(&self, to: &mut Sink<'_>, offset: u64) -> SysResult {
-        self.node.read_at(to, check(offset, to.left())?)
+        self.opened.node.read_at(to, check(offset, to.left())?)
     }
 
     /// With O_APPEND it goes to the end, whatever the offset, as on Linux.
     fn write_at(&self, from: &mut Source<'_>, offset: u64) -> SysResult {
         let offset = check(offset, from.left())?;
-        if self.status.appends() {
-            self.node.append(from).map(|(moved, _)| moved)
+        if self.opened.status.appends() {
+            self.opened.node.append(from).map(|(moved, _)| moved)
         } else {
-            self.node.write_at(from, offset)
+            self.opened.node.write_at(from, offset)
         }
     }
 
     fn seek(&self, offset: i64, whence: u32) -> SysResult {
         let mut position = self.position.lock();
-        let from_there =
-            |base: u64| base.checked_add_signed(offset).filter(|&at| at <= i64::MAX as u64).ok_or(Errno::EINVAL);
         // Offsets that are no number of bytes are past the end.
-        let data = |data| self.node.seek_data(u64::try_from(offset).map_err(|_| Errno::ENXIO)?, data);
+        let data = |data| self.opened.node.seek_data(u64::try_from(offset).map_err(|_| Errno::ENXIO)?, data);
         *position = match whence {
-            linux::SEEK_SET => from_there(0)?,
-            linux::SEEK_CUR => from_there(*position)?,
-            linux::SEEK_END => from_there(self.node.metadata().size)?,
             linux::SEEK_DATA => data(true)?,
             linux::SEEK_HOLE => data(false)?,
-            _ => return Err(Errno::EINVAL),
+            _ => sought(*position, offset, whence, Some(self.opened.node.metadata().size))?,
         };
         Ok(*position as usize)
     }
@@ -111,8 +88,7 @@ impl File for OpenFile {
 
 /// An open directory.
 pub struct OpenDirectory {
-    node: Arc<dyn Node>,
-    status: Status,
+    opened: Opened,
     position: Mutex<u64>,
 }
 
@@ -124,15 +100,7 @@ const LONGEST_RECORD: usize = (RECORD + 256).next_multiple_of(8);
 impl OpenDirectory {
     /// At the first entry; `flags` as in open(2).
     pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
-        Self { node, status: Status::new(flags), position: Mutex::new(0) }
-    }
-}
-
-impl Drop for OpenDirectory {
-    fn drop(&mut self) {
-        if self.status.has_locks() {
-            locks::closed_description(&self.node, core::ptr::from_ref(self) as usize);
-        }
+        Self { opened: Opened::new(node, flags), position: Mutex::new(0) }
     }
 }
 
@@ -156,19 +124,11 @@ fn put(to: &mut Sink<'_>, entry: &Entry<'_>) -> Result<bool, Errno> {
 
 impl File for OpenDirectory {
     fn status(&self) -> &Status {
-        &self.status
+        &self.opened.status
     }
 
-    fn metadata(&self) -> Metadata {
-        self.node.metadata()
-    }
-
-    fn node(&self) -> Option<&Arc<dyn Node>> {
-        Some(&self.node)
-    }
-
-    fn forgets_locks(&self) -> bool {
-        true
+    fn opened(&self) -> Option<&Opened> {
+        Some(&self.opened)
     }
 
     fn read(&self, _: &Thread, _: &mut Sink<'_>) -> SysResult {
@@ -183,12 +143,7 @@ impl File for OpenDirectory {
     /// Positions are those that entries came with; 0 is the beginning.
     fn seek(&self, offset: i64, whence: u32) -> SysResult {
         let mut position = self.position.lock();
-        let at = match whence {
-            linux::SEEK_SET => Some(offset),
-            linux::SEEK_CUR => offset.checked_add(*position as i64),
-            _ => None,
-        };
-        *position = at.and_then(|at| u64::try_from(at).ok()).ok_or(Errno::EINVAL)?;
+        *position = sought(*position, offset, whence, None)?;
         Ok(*position as usize)
     }
 
@@ -204,15 +159,15 @@ impl File for OpenDirectory {
             ended == Ok(true)
         };
         let start = *position;
-        let own = self.node.metadata().number;
+        let own = self.opened.node.metadata().number;
         let (dot, up): (&[u8], &[u8]) = (b".", b"..");
         let mut room = start > 0 || give(Entry { name: dot, number: own, kind: Kind::Directory, next: 1 });
         if room && start <= 1 {
-            let number = self.node.parent().map_or(own, |parent| parent.metadata().number);
+            let number = self.opened.node.parent().map_or(own, |parent| parent.metadata().number);
             room = give(Entry { name: up, number, kind: Kind::Directory, next: 2 });
         }
         if room {
-            self.node.entries(start.max(2), &mut give)?;
+            self.opened.node.entries(start.max(2), &mut give)?;
         }
         *position = at;
         match ended {
@@ -226,27 +181,22 @@ impl File for OpenDirectory {
 
 /// A file that was opened only to be named (O_PATH).
 pub struct OpenPath {
-    node: Arc<dyn Node>,
-    status: Status,
+    opened: Opened,
 }
 
 impl OpenPath {
     /// `flags` as in open(2).
     pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
-        Self { node, status: Status::new(flags) }
+        Self { opened: Opened::new(node, flags) }
     }
 }
 
 impl File for OpenPath {
     fn status(&self) -> &Status {
-        &self.status
+        &self.opened.status
     }
 
-    fn metadata(&self) -> Metadata {
-        self.node.metadata()
-    }
-
-    fn node(&self) -> Option<&Arc<dyn Node>> {
-        Some(&self.node)
+    fn opened(&self) -> Option<&Opened> {
+        Some(&self.opened)
     }
 }

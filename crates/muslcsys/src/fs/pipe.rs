@@ -5,7 +5,7 @@
 
 use super::buffers::{Sink, Source};
 use super::file::{File, Status};
-use super::node::{Kind, Metadata, Node, Time};
+use super::node::{Kind, Metadata, Node, Time, device};
 use super::ring::Ring;
 use super::wait_queue::{self, WaitQueue};
 use crate::errno::{Errno, SysResult};
@@ -22,8 +22,6 @@ pub const CAPACITY: usize = 16 * PAGE;
 pub const MOST: usize = 1 << 20;
 /// A write of so many bytes at most is done whole or waits (PIPE_BUF).
 pub const ATOMIC: usize = linux::PIPE_BUF as usize;
-/// The number of the file system that pipes without a name are in.
-const DEVICE: u64 = 12;
 
 /// What the lock protects.
 struct State {
@@ -222,7 +220,7 @@ impl File for End {
                 accessed: time,
                 modified: time,
                 changed: time,
-                ..Metadata::plain(DEVICE, number, Kind::Fifo, 0o600)
+                ..Metadata::plain(device::PIPES, number, Kind::Fifo, 0o600)
             },
         }
     }

@@ -5,8 +5,8 @@ pub mod texts;
 
 use super::buffers::Sink;
 use super::descriptors;
-use super::file::{File, Status};
-use super::mounts::device::PROC;
+use super::file::{File, Opened, Status, sought};
+use super::node::device::PROC;
 use super::node::{Entry, Kind, Location, Metadata, Node, Statistics, Target, Time};
 use super::open_file::OpenDirectory;
 use super::process;
@@ -17,7 +17,6 @@ use crate::thread::Thread;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use linux_raw_sys::general as linux;
 
 /// Linux's number for this kind of file system (PROC_SUPER_MAGIC of magic.h).
 const MAGIC: u64 = 0x9fa0;
@@ -164,7 +163,7 @@ impl Node for ProcNode {
         };
         let mut text = String::new();
         make(&mut text)?;
-        Ok(Arc::new(OpenText { node: self, status: Status::new(flags), text, position: Mutex::new(0) }))
+        Ok(Arc::new(OpenText { opened: Opened::new(self, flags), text, position: Mutex::new(0) }))
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Node>, Errno> {
@@ -265,23 +264,18 @@ impl Node for ProcNode {
 
 /// An open text.
 struct OpenText {
-    node: Arc<dyn Node>,
-    status: Status,
+    opened: Opened,
     text: String,
     position: Mutex<u64>,
 }
 
 impl File for OpenText {
     fn status(&self) -> &Status {
-        &self.status
+        &self.opened.status
     }
 
-    fn metadata(&self) -> Metadata {
-        self.node.metadata()
-    }
-
-    fn node(&self) -> Option<&Arc<dyn Node>> {
-        Some(&self.node)
+    fn opened(&self) -> Option<&Opened> {
+        Some(&self.opened)
     }
 
     fn read(&self, _: &Thread, to: &mut Sink<'_>) -> SysResult {
@@ -298,12 +292,7 @@ impl File for OpenText {
 
     fn seek(&self, offset: i64, whence: u32) -> SysResult {
         let mut position = self.position.lock();
-        let base = match whence {
-            linux::SEEK_SET => 0,
-            linux::SEEK_CUR => *position,
-            _ => return Err(Errno::EINVAL),
-        };
-        *position = base.checked_add_signed(offset).filter(|&at| at <= i64::MAX as u64).ok_or(Errno::EINVAL)?;
+        *position = sought(*position, offset, whence, None)?;
         Ok(*position as usize)
     }
 }
@@ -315,6 +304,7 @@ mod tests {
     use crate::fs::tmpfs::Tmpfs;
     use crate::fs::walk::{Follow, Origin};
     use crate::fs::{mounts, node::New};
+    use linux_raw_sys::general as linux;
 
     fn texts() -> Texts {
         Texts {

@@ -171,7 +171,7 @@ pub fn memfd_create(_: &Thread, [name, flags, ..]: [usize; 6]) -> SysResult {
         return Err(Errno::EINVAL);
     }
     prepare()?;
-    let node = crate::fs::tmpfs::Tmpfs::new_root(crate::fs::mounts::device::NAMELESS);
+    let node = crate::fs::tmpfs::Tmpfs::new_root(crate::fs::node::device::NAMELESS);
     let node = crate::fs::node::Node::make_nameless(&*node, 0o777, false)?;
     descriptors::install(node.open(linux::O_RDWR)?, flags & linux::MFD_CLOEXEC != 0)
 }

@@ -11,9 +11,6 @@ impl File for Counter {
     fn status(&self) -> &Status {
         &self.0
     }
-    fn metadata(&self) -> Metadata {
-        eventfd::nameless()
-    }
     fn ready(&self) -> u32 {
         if *self.1.lock() > 0 { wait_queue::IN } else { 0 }
     }

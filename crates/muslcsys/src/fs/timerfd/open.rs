@@ -4,9 +4,7 @@ use super::Setting;
 use crate::errno::{Errno, SysResult};
 use crate::fs::buffers::Sink;
 use crate::fs::descriptors;
-use crate::fs::eventfd;
 use crate::fs::file::{File, Status};
-use crate::fs::node::Metadata;
 use crate::fs::wait_queue::{self, WaitQueue};
 use crate::mm::SPACE;
 use crate::sync::mutex::Mutex;
@@ -114,10 +112,6 @@ impl Drop for TimerFd {
 impl File for TimerFd {
     fn status(&self) -> &Status {
         &self.status
-    }
-
-    fn metadata(&self) -> Metadata {
-        eventfd::nameless()
     }
 
     /// Gives how often it expired since it was last read, as eight bytes; waits for the first time. Errors: EINVAL (fewer bytes), EAGAIN,
