@@ -48,6 +48,8 @@ pub mod mm;
 pub mod object;
 pub mod sync;
 pub mod table;
+#[cfg(all(test, not(loom)))]
+mod testing;
 pub mod thread;
 pub mod time;
 

@@ -451,7 +451,7 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..<_>::default() })]
+    #![proptest_config(crate::testing::cases(1))]
     #[test]
     fn the_same_calls_give_the_same(calls in proptest::collection::vec(call(), 1..60)) {
         let (mut ours, mut host) = (Ours::new(), Host::new());

@@ -214,6 +214,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(10))]
         /// Against the plainest table there is.
         #[test]
         fn numbers_are_as_in_a_list(steps in proptest::collection::vec((0..4u8, 0..8usize, 0..8usize), 1..64)) {

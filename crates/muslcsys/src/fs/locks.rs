@@ -257,7 +257,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, failure_persistence: None, ..<_>::default() })]
+        #![proptest_config(crate::testing::cases(4))]
         /// Against a table of who has what on each byte.
         #[test]
         fn each_byte_is_had_as_in_a_table(

@@ -174,6 +174,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(2))]
         /// Against a queue of bytes.
         #[test]
         fn as_a_queue_of_bytes(start in 1..5usize, steps in prop::collection::vec((0..5u8, 0..9000usize), 1..60)) {

@@ -60,6 +60,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(20))]
         /// Against counting one by one; and numbers of any size do not overflow.
         #[test]
         fn as_counted(first in 0..100u64, interval in 1..20u64, nows in prop::collection::vec(0..300u64, 1..10), any: [u64; 3]) {

@@ -533,6 +533,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(4))]
         /// The map against a plain array of pages.
         #[test]
         fn as_an_array_of_pages(ops in prop::collection::vec((0u8..4, 16usize..80, 1usize..20, 0u8..4), 1..200)) {

@@ -89,6 +89,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(20))]
         /// Against the set of spans that hold a page.
         #[test]
         fn as_the_set_of_spans(cuts in prop::collection::btree_set(0usize..3000, 2..20), keep in any::<u32>()) {

@@ -108,6 +108,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     proptest! {
+        #![proptest_config(crate::testing::cases(4))]
         /// Against a map from thread to deadline.
         #[test]
         fn as_a_sorted_map(ops in prop::collection::vec((0u8..4, 0u32..20, 0u64..50), 1..300)) {

@@ -4,6 +4,7 @@ use crate::fs::buffers::Sink;
 use crate::fs::node::{Node, Target};
 use crate::fs::paths;
 use crate::fs::walk::{Follow, Origin};
+use crate::testing::forever;
 use proptest::prelude::*;
 
 /// One member as cpio(5) lays it out.
@@ -26,7 +27,7 @@ fn archive(members: &[(&str, u32, u32, u32, &[u8])]) -> Result<Origin, Broken> {
         pack(&mut bytes, name, mode, number, links, content);
     }
     pack(&mut bytes, "TRAILER!!!", 0, 0, 1, b"");
-    let root: Arc<dyn Node> = read(bytes.leak(), 4)?;
+    let root: Arc<dyn Node> = read(forever(bytes), 4)?;
     Ok(Origin { base: root.clone(), root })
 }
 
@@ -119,11 +120,11 @@ fn a_broken_archive_is_refused_with_the_offset() {
     assert_eq!(broken(&[first, (&"n".repeat(256), 0o100644, 3, 1, b"")]), SECOND);
     let mut bytes = Vec::new();
     pack(&mut bytes, "a", 0o100644, 2, 1, b"12345");
-    assert_eq!(read(bytes.clone().leak(), 4).err(), Some(Broken { offset: 120, what: "it ends before its trailer" }));
+    assert_eq!(read(forever(bytes.clone()), 4).err(), Some(Broken { offset: 120, what: "it ends before its trailer" }));
     bytes.truncate(113);
-    assert_eq!(read(bytes.clone().leak(), 4).err().map(|broken| broken.offset), Some(0));
+    assert_eq!(read(forever(bytes.clone()), 4).err().map(|broken| broken.offset), Some(0));
     bytes[0] = b'1';
-    assert_eq!(read(bytes.leak(), 4).err(), Some(Broken { offset: 0, what: "no header of the newc format" }));
+    assert_eq!(read(forever(bytes), 4).err(), Some(Broken { offset: 0, what: "no header of the newc format" }));
 }
 
 /// Archives of a few members, damaged here and there.
@@ -168,12 +169,12 @@ fn walk_all(node: &Arc<dyn Node>, depth: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..<_>::default() })]
+    #![proptest_config(crate::testing::cases(6))]
     /// Whatever the bytes are: a tree, or an offset within them. PROPTEST_CASES=1000000 fuzzes.
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop_oneof![4 => damaged(), 1 => proptest::collection::vec(any::<u8>(), 0..300)]) {
         let length = bytes.len();
-        match read(bytes.leak(), 4) {
+        match read(forever(bytes), 4) {
             Ok(root) => walk_all(&(root as Arc<dyn Node>), 0),
             Err(broken) => prop_assert!(broken.offset <= length + 3),
         }

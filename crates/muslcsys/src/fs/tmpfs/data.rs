@@ -361,7 +361,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 256 }, failure_persistence: None, ..<_>::default() })]
+        #![proptest_config(crate::testing::cases(2))]
         /// Against a vector of bytes.
         #[test]
         fn bytes_are_as_in_a_vector(steps in steps()) {

@@ -295,6 +295,7 @@ fn a_bad_pointer_takes_nothing_away() {
 }
 
 proptest::proptest! {
+    #![proptest_config(crate::testing::cases(2))]
     /// Any bytes under any settings: nothing breaks, no more is shown than there must be room for, and a line is read as it was kept.
     #[test]
     fn anything_may_be_typed(
