@@ -120,9 +120,12 @@ table! {
     68 pwrite64 Works fs::calls::transfer::pwrite, "";
     69 preadv Works fs::calls::transfer::preadv, "";
     70 pwritev Works fs::calls::transfer::pwritev, "";
-    71 sendfile Works fs::calls::transfer::sendfile, "";
+    71 sendfile Works fs::calls::between::sendfile, "";
     72 pselect6 Works fs::poll::pselect6, "";
     73 ppoll Works fs::poll::ppoll, "";
+    75 vmsplice Works fs::calls::between::vmsplice, "";
+    76 splice Partly fs::calls::between::splice, "not with the console or a counter";
+    77 tee Works fs::calls::between::tee, "";
     78 readlinkat Works fs::calls::names::readlinkat, "";
     79 newfstatat Works fs::calls::attributes::newfstatat, "";
     80 fstat Works fs::calls::attributes::fstat, "";
@@ -196,7 +199,7 @@ table! {
     276 renameat2 Partly fs::calls::names::renameat2, "RENAME_NOREPLACE, RENAME_EXCHANGE";
     278 getrandom Works random::getrandom, "";
     279 memfd_create Partly fs::calls::names::memfd_create, "no seals, no huge pages";
-    285 copy_file_range Works fs::calls::transfer::copy_file_range, "";
+    285 copy_file_range Works fs::calls::between::copy_file_range, "";
     286 preadv2 Partly fs::calls::transfer::preadv2, "RWF_HIPRI, RWF_SYNC, RWF_DSYNC";
     287 pwritev2 Partly fs::calls::transfer::pwritev2, "RWF_HIPRI, RWF_SYNC, RWF_DSYNC";
     291 statx Works fs::calls::attributes::statx, "";

@@ -3,6 +3,8 @@
 use super::buffers::{Sink, Source};
 use super::epoll::Epoll;
 use super::node::{Metadata, Node};
+#[cfg(not(loom))]
+use super::pipe;
 #[cfg(target_vendor = "sel4")]
 use super::timerfd::open::TimerFd;
 use super::wait_queue::WaitQueue;
@@ -169,6 +171,12 @@ pub trait File: Send + Sync {
 
     /// Who waits for it to become ready; none for a file that is always ready, which epoll refuses (epoll_ctl(2), EPERM).
     fn wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
+    /// The end of a pipe that it is.
+    #[cfg(not(loom))]
+    fn pipe(&self) -> Option<&pipe::End> {
         None
     }
 

@@ -140,7 +140,7 @@ impl Pipe {
         })
     }
 
-    /// Waits until a write of `bytes` can go on, or nobody is left to read it.
+    /// Waits until a write of `bytes` can go on, or nobody is left to read it. Who makes room says so when that is [`ATOMIC`] bytes.
     fn wait_for_room(&self, bytes: usize) -> Result<(), Errno> {
         self.writers.wait(wait_queue::OUT, None, || {
             let state = self.state.lock();
@@ -170,6 +170,73 @@ impl End {
     fn mode(&self) -> u32 {
         self.status.get() & linux::O_ACCMODE
     }
+
+    /// Has `take` take bytes out, once there are any; 0 at the end. It runs with the pipe's lock held: it waits for nothing but locks of
+    /// `fs`. Errors: those of `take`, EAGAIN, EINTR.
+    fn take(&self, nonblocking: bool, take: impl FnOnce(&mut Ring) -> SysResult) -> SysResult {
+        let mut waited = false;
+        let (result, left, made_room) = loop {
+            let mut state = self.pipe.state.lock();
+            if state.ring.length() > 0 {
+                let before = state.ring.room();
+                let result = take(&mut state.ring);
+                break (result, state.ring.length(), before < ATOMIC && state.ring.room() >= ATOMIC);
+            }
+            if state.writers == 0 {
+                return Ok(0);
+            }
+            drop(state);
+            if nonblocking {
+                return Err(Errno::EAGAIN);
+            }
+            self.pipe.wait_for_bytes()?;
+            waited = true;
+        };
+        if left > 0 && waited {
+            self.pipe.readers.pass_on(wait_queue::IN);
+        }
+        // None of them waits with more room than that.
+        if made_room {
+            self.pipe.wake_writers();
+        }
+        result
+    }
+
+    /// Has `put` put bytes in, once there is room for the first of `bytes` bytes, for all if they are [`ATOMIC`] at most. It runs with the
+    /// pipe's lock held, as for [`End::take`]. Errors: those of `put`, EPIPE with SIGPIPE, EAGAIN, EINTR.
+    fn put(
+        &self,
+        thread: &Thread,
+        bytes: usize,
+        nonblocking: bool,
+        put: impl FnOnce(&mut Ring) -> SysResult,
+    ) -> SysResult {
+        let least = if bytes > ATOMIC { 1 } else { bytes };
+        let mut waited = false;
+        let (moved, left) = loop {
+            let mut state = self.pipe.state.lock();
+            if state.readers == 0 {
+                drop(state);
+                return Err(broken(thread));
+            }
+            if state.ring.room() >= least {
+                break (put(&mut state.ring), state.ring.room());
+            }
+            drop(state);
+            if nonblocking {
+                return Err(Errno::EAGAIN);
+            }
+            self.pipe.wait_for_room(bytes)?;
+            waited = true;
+        };
+        if moved.is_ok_and(|moved| moved > 0) {
+            self.pipe.wake_readers();
+        }
+        if waited && left >= ATOMIC {
+            self.pipe.writers.pass_on(wait_queue::OUT);
+        }
+        moved
+    }
 }
 
 impl Drop for End {
@@ -196,8 +263,8 @@ impl Drop for End {
     }
 }
 
-/// Tells a thread that nobody can read what it writes.
-fn broken(thread: &Thread) {
+/// Tells a thread that nobody can read what it writes: by SIGPIPE, and EPIPE.
+fn broken(thread: &Thread) -> Errno {
     #[cfg(target_vendor = "sel4")]
     {
         use crate::signal::send::{Target, send};
@@ -206,11 +273,16 @@ fn broken(thread: &Thread) {
     // There are no signals on the host.
     #[cfg(not(target_vendor = "sel4"))]
     let _ = thread;
+    Errno::EPIPE
 }
 
 impl File for End {
     fn status(&self) -> &Status {
         &self.status
+    }
+
+    fn pipe(&self) -> Option<&End> {
+        Some(self)
     }
 
     fn metadata(&self) -> Metadata {
@@ -237,32 +309,7 @@ impl File for End {
         if to.left() == 0 {
             return Ok(0);
         }
-        let mut waited = false;
-        let (result, left, made_room) = loop {
-            let mut state = self.pipe.state.lock();
-            if state.ring.length() > 0 {
-                let before = state.ring.room();
-                let result = state.ring.take(to);
-                break (result, state.ring.length(), before < ATOMIC && state.ring.room() >= ATOMIC);
-            }
-            if state.writers == 0 {
-                return Ok(0);
-            }
-            drop(state);
-            if self.status.is_nonblocking() {
-                return Err(Errno::EAGAIN);
-            }
-            self.pipe.wait_for_bytes()?;
-            waited = true;
-        };
-        if left > 0 && waited {
-            self.pipe.readers.pass_on(wait_queue::IN);
-        }
-        // None of them waits with more room than that.
-        if made_room {
-            self.pipe.wake_writers();
-        }
-        result
+        self.take(self.status.is_nonblocking(), |ring| ring.take(to))
     }
 
     /// Writes all, waiting for room; up to PIPE_BUF bytes are written in one piece. Errors: EPIPE with SIGPIPE, EAGAIN, EINTR, EFAULT, ENOMEM.
@@ -271,40 +318,11 @@ impl File for End {
         if bytes == 0 {
             return Ok(0);
         }
-        let mut waited = false;
         let ended = loop {
-            let mut state = self.pipe.state.lock();
-            if state.readers == 0 {
-                drop(state);
-                broken(thread);
-                break Err(Errno::EPIPE);
+            match self.put(thread, bytes, self.status.is_nonblocking(), |ring| ring.put(from)) {
+                Ok(_) if from.left() > 0 => {}
+                ended => break ended.map(drop),
             }
-            let room = state.ring.room();
-            let mut moved = Ok(0);
-            if room > 0 && (room >= bytes || bytes > ATOMIC) {
-                moved = state.ring.put(from);
-            }
-            let left = state.ring.room();
-            drop(state);
-            if moved != Ok(0) {
-                if moved.is_ok() {
-                    self.pipe.wake_readers();
-                }
-                if waited && left >= ATOMIC {
-                    self.pipe.writers.pass_on(wait_queue::OUT);
-                }
-                match moved {
-                    Ok(_) if from.left() > 0 => continue,
-                    ended => break ended.map(|_| ()),
-                }
-            }
-            if self.status.is_nonblocking() {
-                break Err(Errno::EAGAIN);
-            }
-            if let Err(error) = self.pipe.wait_for_room(bytes) {
-                break Err(error);
-            }
-            waited = true;
         };
         from.outcome(ended)
     }
@@ -372,6 +390,8 @@ impl File for End {
         }
     }
 }
+
+mod splice;
 
 #[cfg(target_vendor = "sel4")]
 pub use call::pipe2;

@@ -40,50 +40,62 @@ impl Ring {
 
     /// Takes what there is room for from `from`; gives how much. Errors: EFAULT, ENOMEM, if not one byte could be taken.
     pub fn put(&mut self, from: &mut Source<'_>) -> SysResult {
-        let mut done = 0;
-        while self.room() > 0 && from.left() > 0 {
-            match self.put_piece(from) {
-                Ok(moved) => done += moved,
-                Err(error) if done == 0 => return Err(error),
-                Err(_) => break,
-            }
-        }
-        Ok(done)
+        self.put_with(from.left(), |room| from.take(room))
     }
 
-    /// One piece that is in one page.
-    fn put_piece(&mut self, from: &mut Source<'_>) -> SysResult {
-        let at = (self.first + self.length) % self.capacity();
-        let most = (PAGE - at % PAGE).min(self.room());
-        let slot = &mut self.pages[at / PAGE];
-        let page = match slot {
-            Some(page) => page,
-            None => slot.insert(FilePage::new()?),
-        };
-        // SAFETY: `at % PAGE + most` is at most a page, and the page is this ring's alone.
-        let moved = unsafe { from.take_to(page.address().add(at % PAGE), most) }?;
-        self.length += moved;
-        Ok(moved)
+    /// Takes up to `most` bytes, as there is room, which `fill` stores, piece by piece: it says how many, and fewer than it could end it.
+    /// Errors: ENOMEM and those of `fill`, if not one byte was taken.
+    pub fn put_with(&mut self, most: usize, mut fill: impl FnMut(&mut [u8]) -> SysResult) -> SysResult {
+        in_pieces(most.min(self.room()), |left| {
+            let at = (self.first + self.length) % self.capacity();
+            let length = (PAGE - at % PAGE).min(left);
+            let slot = &mut self.pages[at / PAGE];
+            let page = match slot {
+                Some(page) => page,
+                None => slot.insert(FilePage::new()?),
+            };
+            // SAFETY: `at % PAGE + length` is at most a page, and the page is this ring's alone, which is borrowed exclusively.
+            let room = unsafe { core::slice::from_raw_parts_mut(page.address().add(at % PAGE), length) };
+            let moved = fill(room)?;
+            self.length += moved;
+            Ok((length, moved))
+        })
     }
 
     /// Gives `to` what it takes; gives how much. Errors: EFAULT if not one byte could be given.
     pub fn take(&mut self, to: &mut Sink<'_>) -> SysResult {
-        let mut done = 0;
-        while self.length > 0 && to.left() > 0 {
-            let within = self.first % PAGE;
-            let most = (PAGE - within).min(self.length);
-            let Some(page) = &self.pages[self.first / PAGE] else { unreachable!("bytes are in pages") };
-            // SAFETY: `within + most` is at most a page, and the page is this ring's alone.
-            match unsafe { to.put_from(page.address().add(within), most) } {
-                Ok(moved) => {
-                    done += moved;
-                    self.drop_front(moved);
-                }
-                Err(error) if done == 0 => return Err(error),
-                Err(_) => break,
-            }
-        }
-        Ok(done)
+        self.take_with(to.left(), |bytes| to.put(bytes))
+    }
+
+    /// Gives up to `most` bytes to `give`, piece by piece, which says how many it took: those are gone, and fewer than it could end it.
+    /// Errors: those of `give`, if not one byte was taken.
+    pub fn take_with(&mut self, most: usize, mut give: impl FnMut(&[u8]) -> SysResult) -> SysResult {
+        in_pieces(most.min(self.length), |left| {
+            let piece = self.piece(0, left);
+            let (length, moved) = (piece.len(), give(piece)?);
+            self.drop_front(moved);
+            Ok((length, moved))
+        })
+    }
+
+    /// As [`Ring::take_with`], but the bytes stay.
+    pub fn show_with(&self, most: usize, mut give: impl FnMut(&[u8]) -> SysResult) -> SysResult {
+        let mut shown = 0;
+        in_pieces(most.min(self.length), |left| {
+            let piece = self.piece(shown, left);
+            let moved = give(piece)?;
+            shown += moved;
+            Ok((piece.len(), moved))
+        })
+    }
+
+    /// Bytes that lie side by side, `skipped` behind the first: at least one and at most `most`, and there are as many.
+    fn piece(&self, skipped: usize, most: usize) -> &[u8] {
+        let at = (self.first + skipped) % self.capacity();
+        let Some(page) = &self.pages[at / PAGE] else { unreachable!("bytes are in pages") };
+        let length = (PAGE - at % PAGE).min(most);
+        // SAFETY: `at % PAGE + length` is at most a page, and nobody changes a page of a ring that is borrowed.
+        unsafe { core::slice::from_raw_parts(page.address().add(at % PAGE), length) }
     }
 
     /// Forgets `bytes` bytes, which are in one page.
@@ -117,18 +129,29 @@ impl Ring {
         for page in &mut new.pages[..self.length.div_ceil(PAGE)] {
             *page = Some(FilePage::new()?);
         }
-        while self.length > 0 {
-            let within = self.first % PAGE;
-            let most = (PAGE - within).min(self.length);
-            let Some(page) = &self.pages[self.first / PAGE] else { unreachable!("bytes are in pages") };
-            // SAFETY: `within + most` is at most a page, and the page is this ring's alone.
-            let bytes = unsafe { core::slice::from_raw_parts(page.address().add(within), most) };
-            new.put(&mut Source::own(bytes))?;
-            self.drop_front(most);
-        }
+        self.take_with(self.length, |bytes| new.put(&mut Source::own(bytes)))?;
         *self = new;
         Ok(())
     }
+}
+
+/// Moves `bytes` bytes by `step`, which gets how many are left and gives how many it tried to move and how many it moved; fewer end it.
+/// Errors: those of `step`, if nothing was moved.
+fn in_pieces(bytes: usize, mut step: impl FnMut(usize) -> Result<(usize, usize), Errno>) -> SysResult {
+    let mut done = 0;
+    while done < bytes {
+        match step(bytes - done) {
+            Ok((tried, moved)) => {
+                done += moved;
+                if moved < tried {
+                    break;
+                }
+            }
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -173,11 +196,33 @@ mod tests {
         assert_eq!(take(&mut ring, 9), b"abc");
     }
 
+    #[test]
+    fn who_takes_fewer_ends_it_and_the_rest_stays() {
+        let mut ring = Ring::new(2);
+        put(&mut ring, &[7; PAGE + 10]);
+        let mut calls = 0;
+        let mut some = |bytes: &[u8]| {
+            calls += 1;
+            if calls == 1 { Ok(bytes.len()) } else { Ok(3) }
+        };
+        assert_eq!(ring.take_with(PAGE + 10, &mut some), Ok(PAGE + 3));
+        assert_eq!(ring.length(), 7);
+        assert_eq!(ring.take_with(7, |_| Err(Errno::ENOSPC)), Err(Errno::ENOSPC));
+        assert_eq!(
+            ring.put_with(99, |room| {
+                room[0] = 8;
+                Ok(1)
+            }),
+            Ok(1)
+        );
+        assert_eq!(take(&mut ring, 99), [7, 7, 7, 7, 7, 7, 7, 8]);
+    }
+
     proptest! {
         #![proptest_config(crate::testing::cases(2))]
         /// Against a queue of bytes.
         #[test]
-        fn as_a_queue_of_bytes(start in 1..5usize, steps in prop::collection::vec((0..5u8, 0..9000usize), 1..60)) {
+        fn as_a_queue_of_bytes(start in 1..5usize, steps in prop::collection::vec((0..6u8, 0..9000usize), 1..60)) {
             let mut ring = Ring::new(start);
             let mut model = VecDeque::new();
             let mut next = 0u8;
@@ -192,6 +237,11 @@ mod tests {
                     2 | 3 => {
                         let count = size.min(model.len());
                         prop_assert_eq!(take(&mut ring, size), model.drain(..count).collect::<Vec<_>>());
+                    }
+                    4 => {
+                        let mut shown = Vec::new();
+                        ring.show_with(size, |bytes| { shown.extend_from_slice(bytes); Ok(bytes.len()) }).unwrap();
+                        prop_assert!(shown.iter().eq(model.iter().take(size)));
                     }
                     _ => {
                         let pages = size / 1024 + 1;

@@ -1,6 +1,7 @@
 //! The calls on files, by subject.
 
 pub mod attributes;
+pub mod between;
 pub mod descriptors;
 pub mod locks;
 pub mod names;

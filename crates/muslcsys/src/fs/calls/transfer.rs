@@ -2,27 +2,23 @@
 
 use super::space::offset;
 use crate::errno::{Errno, SysResult};
-use crate::fs::buffers::{IOV_MAX, MAX_BYTES, Piece, Sink, Source, check_pieces};
+use crate::fs::buffers::{IOV_MAX, Piece, Sink, Source, check_pieces};
 use crate::fs::descriptors::get;
 use crate::fs::file::File;
-use crate::fs::node::Kind;
-use crate::fs::prepare;
-use crate::fs::walk::is_same;
 use crate::thread::Thread;
 use crate::uaccess;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use linux_raw_sys::general as linux;
 
 /// What a descriptor that was opened for reading refers to. Errors: EBADF.
-fn readable(fd: usize) -> Result<Arc<dyn File>, Errno> {
+pub(super) fn readable(fd: usize) -> Result<Arc<dyn File>, Errno> {
     let file = get(fd)?;
     if file.status().may_read() { Ok(file) } else { Err(Errno::EBADF) }
 }
 
 /// What a descriptor that was opened for writing refers to. Errors: EBADF.
-fn writable(fd: usize) -> Result<Arc<dyn File>, Errno> {
+pub(super) fn writable(fd: usize) -> Result<Arc<dyn File>, Errno> {
     let file = get(fd)?;
     if file.status().may_write() { Ok(file) } else { Err(Errno::EBADF) }
 }
@@ -38,7 +34,7 @@ pub fn write(thread: &Thread, [fd, buffer, bytes, ..]: [usize; 6]) -> SysResult 
 }
 
 /// The buffers that a vectored call names. Errors: EINVAL, EFAULT.
-fn pieces(vector: usize, count: usize) -> Result<Vec<Piece>, Errno> {
+pub(super) fn pieces(vector: usize, count: usize) -> Result<Vec<Piece>, Errno> {
     if count > IOV_MAX {
         return Err(Errno::EINVAL);
     }
@@ -119,128 +115,4 @@ pub fn getdents64(_: &Thread, [fd, buffer, bytes, ..]: [usize; 6]) -> SysResult 
         return Err(Errno::EBADF);
     }
     file.read_entries(&mut Sink::program(buffer, bytes as u32 as usize))
-}
-
-/// Bytes that are moved at a time from one file to another.
-const CHUNK: usize = 64 << 10;
-
-/// Where one side of a move between files is: at the description's position, or at an offset that the program keeps.
-struct Side {
-    file: Arc<dyn File>,
-    /// Where the program keeps the offset; 0 for nowhere.
-    kept: usize,
-    at: u64,
-}
-
-impl Side {
-    /// Errors: EFAULT, EINVAL for a negative offset, ESPIPE for what has no position.
-    fn new(file: Arc<dyn File>, kept: usize) -> Result<Self, Errno> {
-        let at = match kept {
-            0 => file.seek(0, linux::SEEK_CUR)? as u64,
-            kept => offset(uaccess::read::<usize>(kept)?)?,
-        };
-        Ok(Self { file, kept, at })
-    }
-
-    /// Stores how far it came. Errors: EFAULT.
-    fn store(&self) -> Result<(), Errno> {
-        match self.kept {
-            0 => self.file.seek(self.at as i64, linux::SEEK_SET).map(|_| ()),
-            kept => uaccess::write(kept, &self.at),
-        }
-    }
-}
-
-/// Moves up to `bytes` bytes by `read` and `write`; gives how many were written. What was read and not written, `read` gives again.
-/// A signal ends it early, after the first bytes.
-fn relay(
-    thread: &Thread,
-    bytes: usize,
-    mut read: impl FnMut(&mut [u8]) -> SysResult,
-    mut write: impl FnMut(&[u8]) -> SysResult,
-) -> SysResult {
-    prepare()?;
-    let bytes = bytes.min(MAX_BYTES);
-    let mut buffer = vec![0; bytes.min(CHUNK)];
-    let mut done = 0;
-    while done < bytes {
-        let wanted = (bytes - done).min(CHUNK);
-        let moved = read(&mut buffer[..wanted]).and_then(|count| Ok((count, write(&buffer[..count])?)));
-        match moved {
-            Ok((count, moved)) => {
-                done += moved;
-                if count < wanted || moved < count || thread.has_signal() {
-                    break;
-                }
-            }
-            Err(error) if done == 0 => return Err(error),
-            Err(_) => break,
-        }
-    }
-    Ok(done)
-}
-
-/// copy_file_range(2): `[in, in offset, out, out offset, bytes, flags]`. Errors: EBADF, EINVAL for what is no file of bytes, for flags, and for
-/// ranges of one file that overlap, EISDIR, EFBIG, ENOSPC, EFAULT.
-pub fn copy_file_range(thread: &Thread, [from, from_at, to, to_at, bytes, flags]: [usize; 6]) -> SysResult {
-    let (from, to) = (readable(from)?, writable(to)?);
-    let kinds = [from.metadata().kind, to.metadata().kind];
-    if kinds.contains(&Kind::Directory) {
-        return Err(Errno::EISDIR);
-    }
-    if flags != 0 || kinds != [Kind::Regular; 2] {
-        return Err(Errno::EINVAL);
-    }
-    if to.status().appends() {
-        return Err(Errno::EBADF);
-    }
-    let one_file = from.node().zip(to.node()).is_some_and(|(a, b)| is_same(a, b));
-    let (mut from, mut to) = (Side::new(from, from_at)?, Side::new(to, to_at)?);
-    let length = bytes.min(MAX_BYTES) as u64;
-    if one_file && from.at < to.at.saturating_add(length) && to.at < from.at.saturating_add(length) {
-        return Err(Errno::EINVAL);
-    }
-    let (mut input, mut output) = (from.at, to.at);
-    let moved = relay(
-        thread,
-        bytes,
-        |buffer| {
-            let count = from.file.read_at(&mut Sink::own(buffer), input)?;
-            input += count as u64;
-            Ok(count)
-        },
-        |buffer| {
-            let count = to.file.write_at(&mut Source::own(buffer), output)?;
-            output += count as u64;
-            Ok(count)
-        },
-    )?;
-    (from.at, to.at) = (from.at + moved as u64, to.at + moved as u64);
-    from.store()?;
-    to.store()?;
-    Ok(moved)
-}
-
-/// sendfile(2): `[out, in, in offset, bytes]`. Errors: EBADF, EINVAL for an input that is no file of bytes or an output that appends, ESPIPE, EFAULT
-/// and what the output has.
-pub fn sendfile(thread: &Thread, [to, from, from_at, bytes, ..]: [usize; 6]) -> SysResult {
-    let (from, to) = (readable(from)?, writable(to)?);
-    if to.status().appends() || from.metadata().kind == Kind::Directory {
-        return Err(Errno::EINVAL);
-    }
-    let mut from = Side::new(from, from_at)?;
-    let mut input = from.at;
-    let moved = relay(
-        thread,
-        bytes,
-        |buffer| {
-            let count = from.file.read_at(&mut Sink::own(buffer), input)?;
-            input += count as u64;
-            Ok(count)
-        },
-        |buffer| to.write(thread, &mut Source::own(buffer)),
-    )?;
-    from.at += moved as u64;
-    from.store()?;
-    Ok(moved)
 }
