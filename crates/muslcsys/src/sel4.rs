@@ -210,8 +210,10 @@ pub struct Dest {
     pub depth: usize,
 }
 
-/// Copies a capability with a guard: for CNodes.
-pub fn mint_guard(to: (CPtr, usize, usize), from: (CPtr, usize, usize), guard: Guard) -> Result {
+/// Where a capability is: a CNode's capability, what to look up in it, and how many bits of that count.
+pub type Slot = (CPtr, usize, usize);
+
+fn mint(to: Slot, from: Slot, data: CapData) -> Result {
     // SAFETY: see above.
     check(unsafe {
         raw::seL4_CNode_Mint(
@@ -222,13 +224,23 @@ pub fn mint_guard(to: (CPtr, usize, usize), from: (CPtr, usize, usize), guard: G
             from.1 as _,
             from.2 as _,
             rights(true, true, true),
-            guard.data(),
+            data,
         )
     } as i64)
 }
 
+/// Copies a capability with a guard: for CNodes.
+pub fn mint_guard(to: Slot, from: Slot, guard: Guard) -> Result {
+    mint(to, from, guard.data())
+}
+
+/// Copies an endpoint's or notification's capability with a badge.
+pub fn mint_badge(to: Slot, from: Slot, value: usize) -> Result {
+    mint(to, from, badge(value))
+}
+
 /// Copies a capability as it is; a frame's copy is not mapped.
-pub fn copy(to: (CPtr, usize, usize), from: (CPtr, usize, usize)) -> Result {
+pub fn copy(to: Slot, from: Slot) -> Result {
     // SAFETY: see above.
     check(unsafe {
         raw::seL4_CNode_Copy(
@@ -243,25 +255,8 @@ pub fn copy(to: (CPtr, usize, usize), from: (CPtr, usize, usize)) -> Result {
     } as i64)
 }
 
-/// Copies an endpoint's or notification's capability with a badge.
-pub fn mint_badge(to: (CPtr, usize, usize), from: (CPtr, usize, usize), value: usize) -> Result {
-    // SAFETY: see above.
-    check(unsafe {
-        raw::seL4_CNode_Mint(
-            to.0.0 as _,
-            to.1 as _,
-            to.2 as _,
-            from.0.0 as _,
-            from.1 as _,
-            from.2 as _,
-            rights(true, true, true),
-            badge(value),
-        )
-    } as i64)
-}
-
 /// Moves a CNode's capability and gives it a guard.
-pub fn mutate_guard(to: (CPtr, usize, usize), from: (CPtr, usize, usize), guard: Guard) -> Result {
+pub fn mutate_guard(to: Slot, from: Slot, guard: Guard) -> Result {
     // SAFETY: see above.
     check(unsafe {
         raw::seL4_CNode_Mutate(to.0.0 as _, to.1 as _, to.2 as _, from.0.0 as _, from.1 as _, from.2 as _, guard.data())
@@ -346,7 +341,7 @@ pub fn page_directory_map(directory: CPtr, address: usize) -> Result {
 }
 
 /// The authority over one interrupt line, into a slot.
-pub fn irq_handler(irq: usize, to: (CPtr, usize, usize)) -> Result {
+pub fn irq_handler(irq: usize, to: Slot) -> Result {
     // SAFETY: see above.
     check(unsafe { raw::seL4_IRQControl_Get(init::IRQ_CONTROL.0 as _, irq as _, to.0.0 as _, to.1 as _, to.2 as _) }
         as i64)

@@ -194,7 +194,7 @@ table! {
     229 munlock Works mm::advice::munlock, "";
     232 mincore Works mm::advice::mincore, "";
     233 madvise Partly mm::advice::madvise, "advice about processes is accepted and has nothing to act on";
-    261 prlimit64 Partly thread::identity::prlimit64, "limits are told, not changed";
+    261 prlimit64 Partly thread::identity::prlimit64, "the number of descriptors; other limits are told, and nothing is held to new ones";
     267 syncfs Works fs::calls::space::fsync, "";
     276 renameat2 Partly fs::calls::names::renameat2, "RENAME_NOREPLACE, RENAME_EXCHANGE";
     278 getrandom Works random::getrandom, "";

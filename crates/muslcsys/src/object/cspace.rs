@@ -156,7 +156,7 @@ impl CSpace {
     }
 
     /// A slot as CNode invocations name one.
-    pub fn path(&self, slot: CPtr) -> (CPtr, usize, usize) {
+    pub fn path(&self, slot: CPtr) -> sel4::Slot {
         (self.directory, slot.0, WORD_BITS)
     }
 
