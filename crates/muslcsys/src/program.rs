@@ -134,7 +134,7 @@ fn vspace_reserve(_: &Thread, [bytes, ..]: [usize; 6]) -> SysResult {
     let mut space = SPACE.prepare()?;
     let start = space.areas.choose(length, LARGE).ok_or(Errno::ENOMEM)?;
     space.areas.charge(length / LARGE)?;
-    space.areas.insert(Area { start, end: start + length, attributes: Attributes::RESERVED })?;
+    space.areas.insert(Area::new(start..start + length, Attributes::RESERVED))?;
     for address in (start..start + length).step_by(LARGE) {
         let inner = &mut *space;
         if inner.prepare().and_then(|()| inner.vspace.table(&mut inner.objects, address)).is_err() {

@@ -278,9 +278,9 @@ pub fn initial_stack(initial: &Thread, parameters: Option<Params<'static>>, size
         let mut space = SPACE.prepare().expect("memory to start");
         let start = space.areas.choose(size + PAGE, PAGE).expect("addresses for the stack");
         // Below it a page that nobody may touch.
-        space.areas.insert(Area { start, end: start + PAGE, attributes: Attributes::empty() }).expect("an empty page");
+        space.areas.insert(Area::new(start..start + PAGE, Attributes::empty())).expect("an empty page");
         let (start, end) = (start + PAGE, start + PAGE + size);
-        space.areas.insert(Area { start, end, attributes }).expect("memory for the stack");
+        space.areas.insert(Area::new(start..end, attributes)).expect("memory for the stack");
         MAIN_STACK_START.store(start, Ordering::Relaxed);
         end
     };

@@ -184,7 +184,7 @@ table! {
     213 readahead Works fs::calls::space::advice, "";
     214 brk Works mm::calls::brk, "";
     215 munmap Works mm::calls::munmap, "";
-    216 mremap Partly mm::remap::mremap, "no MREMAP_DONTUNMAP; a mapping of a file that grows reaches no more of it";
+    216 mremap Partly mm::remap::mremap, "no MREMAP_DONTUNMAP";
     220 clone Partly thread::clone::clone, "threads; no second process";
     222 mmap Partly mm::calls::mmap, "no page is writable and executable; a private mapping of a file is a copy, made at once";
     223 fadvise64 Works fs::calls::space::advice, "";

@@ -2,6 +2,7 @@
 // run mmap-files: time=120
 #include "check.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -174,7 +175,7 @@ static void shared_mappings(void)
     EQUAL("mremap moves the pages", differs(moved, 0, 2 * PAGE) + moved[2 * PAGE + 5], 76);
     moved[0] = 55;
     EQUAL("they are still the file's", pread(fd, &byte, 1, 0) == 1 ? byte : -1, 55);
-    EQUAL("what it grew by is behind the file", touch(moved + 3 * PAGE, 0), SIGBUS);
+    EQUAL("what it grew by shows more of the file", differs(moved + 3 * PAGE + 1, 3 * PAGE + 1, 2 * PAGE - 1), -1);
     munmap(moved, 5 * PAGE);
     munmap(a + 4 * PAGE, 2 * PAGE);
     EQUAL("the file keeps what was written", pread(fd, &byte, 1, 2 * PAGE + 5) == 1 ? byte : -1, 77);
@@ -195,16 +196,25 @@ static void ends_and_holes(void)
     at[3 * PAGE + 9] = 12, at[3 * PAGE + 10] = 13;
     EQUAL("what is written behind the end is not", pread(fd, bytes, 20, 3 * PAGE + 9) == 1 ? bytes[0] : -1, 12);
 
-    /* The mapping keeps the pages that the file gives up: nothing that it reaches becomes somebody else's. */
-    EQUAL("the file is truncated", ftruncate(fd, 0), 0);
-    int touched = touch(at + PAGE, 1);
-    check(touched == 0 || touched == SIGBUS, "its pages are still there, or SIGBUS", "%d", touched);
+    EQUAL("a hole is punched into what is mapped", fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 2 * PAGE) ?: at[PAGE + 1], 0);
+    at[PAGE + 2] = 14;
+    EQUAL("what is written there afterwards is the file's", pread(fd, bytes, 3, PAGE) == 3 ? bytes[2] : -1, 14);
+
+    EQUAL("the file is truncated", ftruncate(fd, PAGE), 0);
+    EQUAL("what it has left stays", touch(at, 1), 0);
+    EQUAL("what it has no more is SIGBUS", touch(at + PAGE, 1), SIGBUS);
+    EQUAL("of the kind for it", code, BUS_ADRERR);
+    EQUAL("the last page too", touch(at + 3 * PAGE, 0), SIGBUS);
+    ERRNO("in a call it is a bad pointer", write(fd, at + 2 * PAGE, 1), EFAULT);
     int other = filled("/tmp/other", 64 * PAGE);
-    memset(at, 0x55, 4 * PAGE);
     char *shown = mmap(0, 64 * PAGE, PROT_READ, MAP_SHARED, other, 0);
     EQUAL("another file's pages are its own", shown == MAP_FAILED ? -2 : differs(shown, 0, 64 * PAGE), -1);
     EQUAL("the file grows again", ftruncate(fd, 2 * PAGE), 0);
-    EQUAL("it is zero, whatever the old mapping holds", pread(fd, bytes, 20, PAGE) == 20 ? not_zero(bytes, 20) : -2, -1);
+    EQUAL("the new page is zero, whatever was there", pread(fd, bytes, 20, PAGE) == 20 ? not_zero(bytes, 20) : -2, -1);
+    EQUAL("and the mapping reaches it", touch(at + PAGE, 1) ?: not_zero(at + PAGE, PAGE), -1);
+    at[PAGE + 3] = 15;
+    EQUAL("it is the file's", pread(fd, bytes, 1, PAGE + 3) == 1 ? bytes[0] : -1, 15);
+    EQUAL("what is written behind the end shows too", pwrite(fd, "Y", 1, 2 * PAGE) == 1 ? at[2 * PAGE] : -1, 'Y');
     munmap(at, 6 * PAGE), munmap(shown, 64 * PAGE);
     close(fd), close(other);
 
@@ -214,6 +224,65 @@ static void ends_and_holes(void)
     filled("/tmp/other", 64 * PAGE);
     EQUAL("a file without a name and descriptor stays mapped", differs(at, 0, 2 * PAGE), -1);
     munmap(at, 2 * PAGE);
+}
+
+/* Every mapping of a file loses what the file loses, wherever in the file and in memory it lies. */
+static void truncated(void)
+{
+    int fd = filled("/tmp/truncated", 700 * PAGE);
+    char *all = mmap(0, 700 * PAGE, RW, MAP_SHARED, fd, 0), *end = mmap(0, 100 * PAGE, PROT_READ, MAP_SHARED, fd, 600 * PAGE);
+    char *own = mmap(0, 700 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    NEED(all != MAP_FAILED && end != MAP_FAILED && own != MAP_FAILED);
+    char *moved = mremap(all, 20 * PAGE, 20 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, all + 1000 * PAGE);
+    NEED(moved == all + 1000 * PAGE && munmap(all + 30 * PAGE, PAGE) == 0);
+    own[5 * PAGE] = 99;
+    NEED(mprotect(own + 16 * PAGE, PAGE, PROT_NONE) == 0);
+    close(open("/tmp/truncated", O_RDWR));
+    EQUAL("truncate by its name", truncate("/tmp/truncated", 10 * PAGE + 1), 0);
+    EQUAL("a part moved elsewhere keeps what is left", differs(moved, 0, 10 * PAGE + 1), -1);
+    EQUAL("it loses the rest", touch(moved + 11 * PAGE, 0), SIGBUS);
+    EQUAL("so does what was behind it", touch(all + 20 * PAGE, 0), SIGBUS);
+    EQUAL("and behind a gap", touch(all + 699 * PAGE, 0), SIGBUS);
+    EQUAL("what is no more mapped is not", touch(all + 30 * PAGE, 0), SIGSEGV);
+    EQUAL("a second mapping", touch(end + 50 * PAGE, 0), SIGBUS);
+    EQUAL("a private one keeps its own", own[5 * PAGE], 99);
+    EQUAL("and what is left of the file", differs(own + 6 * PAGE, 6 * PAGE, 4 * PAGE + 1), -1);
+    EQUAL("a private one loses the rest too", touch(own + 11 * PAGE, 0), SIGBUS);
+    EQUAL("to its end", touch(own + 699 * PAGE, 0), SIGBUS);
+    EQUAL("a hidden page as well", mprotect(own + 16 * PAGE, PAGE, RW) ?: touch(own + 16 * PAGE, 0), SIGBUS);
+    EQUAL("opening with O_TRUNC", close(open("/tmp/truncated", O_RDWR | O_TRUNC)) ?: touch(moved, 0), SIGBUS);
+    munmap(all, 1020 * PAGE), munmap(end, 100 * PAGE), munmap(own, 700 * PAGE);
+    close(fd);
+}
+
+static void longer(void)
+{
+    for (int shared = 0; shared < 2; shared++) {
+        int flags = shared ? MAP_SHARED : MAP_PRIVATE, fd = filled("/tmp/longer", 9 * PAGE + 5);
+        char *room = mmap(0, 32 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        NEED(room != MAP_FAILED && munmap(room + PAGE, 31 * PAGE) == 0);
+        char *at = mmap(room, 3 * PAGE, PROT_READ, flags | MAP_FIXED, fd, PAGE);
+        EQUAL("grown where it is", (char *)mremap(at, 3 * PAGE, 5 * PAGE, 0) - at, 0);
+        EQUAL("it shows more of the file", differs(at, PAGE, 5 * PAGE), -1);
+        EQUAL("and is as protected", touch(at + 4 * PAGE, 1), SIGSEGV);
+        char *other = mmap(at + 5 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        ERRNO("where something is it cannot", mremap(at, 5 * PAGE, 20 * PAGE, 0), ENOMEM);
+        char *moved = mremap(at, 5 * PAGE, 20 * PAGE, MREMAP_MAYMOVE);
+        NEED(moved != MAP_FAILED && moved != at && other == at + 5 * PAGE);
+        EQUAL("moved it shows the rest", differs(moved, PAGE, 8 * PAGE + 5), -1);
+        EQUAL("the end of the last page is zero", not_zero(moved + 8 * PAGE + 5, PAGE - 5), -1);
+        EQUAL("behind it is SIGBUS", touch(moved + 9 * PAGE, 0), SIGBUS);
+        EQUAL("where it was is nothing", touch(at, 0), SIGSEGV);
+        unlink("/tmp/longer"), close(fd);
+        char *last = mremap(moved + 2 * PAGE, PAGE, 3 * PAGE, MREMAP_MAYMOVE);
+        EQUAL("from the middle, of a file without a name", last == MAP_FAILED ? -2 : differs(last, 3 * PAGE, 3 * PAGE), -1);
+        munmap(moved, 20 * PAGE), munmap(last, 3 * PAGE), munmap(other, PAGE);
+    }
+    int fd = filled("/tmp/longer", 2 * PAGE);
+    char *at = mmap(0, 2 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    at[0] = 99;
+    EQUAL("madvise(MADV_DONTNEED) of a private mapping reads the file again", madvise(at, 2 * PAGE, MADV_DONTNEED) ?: differs(at, 0, 2 * PAGE), -1);
+    munmap(at, 2 * PAGE), close(fd);
 }
 
 static void fixed(void)
@@ -258,6 +327,53 @@ static void other_files(void)
     munmap(at, 2 * PAGE), munmap(other, 2 * PAGE);
 }
 
+/* One thread changes a file's size while another maps it, moves the mapping and touches it. */
+static int changing;
+static volatile int stop;
+static void *change(void *unused)
+{
+    (void)unused;
+    for (unsigned round = 0; !stop; round++) {
+        size_t pages = round * 7 % 40;
+        if (ftruncate(changing, pages * PAGE) || pwrite(changing, "x", 1, (pages + 3) * PAGE) != 1)
+            return "a change failed";
+    }
+    return 0;
+}
+static void while_it_changes(void)
+{
+    changing = filled("/tmp/changing", 40 * PAGE), stop = 0;
+    pthread_t thread;
+    NEED(pthread_create(&thread, 0, change, 0) == 0);
+    int strange = 0, touched = 0;
+    for (int round = 0; round < 400; round++) {
+        char *at = mmap(0, 20 * PAGE, RW, round % 2 ? MAP_SHARED : MAP_PRIVATE, changing, round % 5 * PAGE);
+        NEED(at != MAP_FAILED);
+        char *moved = mremap(at, 20 * PAGE, 30 * PAGE, MREMAP_MAYMOVE);
+        if (moved == MAP_FAILED) {
+            /* A private mapping is one piece for as long as the file does not end within it. */
+            NEED(round % 2 == 0 && errno == EFAULT);
+            munmap(at, 20 * PAGE);
+            continue;
+        }
+        for (int page = 0; page < 30; page++) {
+            int came = touch(moved + page * PAGE, page % 2);
+            touched += came == 0, strange += came != 0 && came != SIGBUS;
+        }
+        munmap(moved, 30 * PAGE);
+    }
+    void *failed = 0;
+    stop = 1;
+    NEED(pthread_join(thread, &failed) == 0);
+    CHECK("the file's size changes all the while", !failed);
+    EQUAL("a page is there or SIGBUS", strange, 0);
+    CHECK("some were there", touched > 0);
+    char *at = mmap(0, 20 * PAGE, RW, MAP_SHARED, changing, 0);
+    NEED(ftruncate(changing, 0) == 0 && ftruncate(changing, 20 * PAGE) == 0);
+    EQUAL("at the end all of it is there", touch(at + 19 * PAGE, 1) ?: not_zero(at, 20 * PAGE), -1);
+    munmap(at, 20 * PAGE), unlink("/tmp/changing"), close(changing);
+}
+
 /* Whatever was mapped, all of it comes back with the last mapping and the file. */
 static void nothing_is_lost(void)
 {
@@ -265,6 +381,7 @@ static void nothing_is_lost(void)
     for (int round = 0; round < 4; round++) {
         if (round == 1)
             before = counts_now();
+        truncated(), longer(), while_it_changes();
         int fd = filled("/tmp/lost", 600 * PAGE + 1);
         char *maps[4];
         for (int i = 0; i < 4; i++)

@@ -366,6 +366,9 @@ pub trait Node: Any + Send + Sync {
         Err(Errno::EINVAL)
     }
 
+    /// It is going to be mapped: from now on it tells `mm::files` when it has other pages at its end, and pages that read as zeros stay its own.
+    fn set_mapped(&self) {}
+
     /// One more reference to the page that holds its bytes from `index` times the size of a page on, for a shared mapping (mmap(2)); a hole
     /// gets a page. Behind the end of the file there is none, and what the last page holds there is zero. Errors: ENODEV for what cannot be
     /// mapped, ENXIO behind the end, ENOSPC.

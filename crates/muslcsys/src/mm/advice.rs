@@ -2,6 +2,7 @@
 
 use super::areas::{Attributes, PAGE};
 use super::calls::{is_programs, populate, range};
+use super::files;
 use super::space::SPACE;
 use super::vspace::{LARGE, Page};
 use crate::errno::{Errno, SysResult};
@@ -30,8 +31,11 @@ pub fn madvise(_: &Thread, [address, length, advice, ..]: [usize; 6]) -> SysResu
                 let Some(area) = space.areas.next(at).filter(|area| area.start < end) else { break };
                 let piece = at.max(area.start)..end.min(area.end);
                 at = piece.end;
-                // A file's pages keep what they hold.
-                if !area.attributes.intersects(Attributes::DYING | Attributes::FILE) {
+                // A file's pages keep what they hold; a copy of them is made anew.
+                if area.view.is_some() && !area.attributes.intersects(Attributes::DYING | Attributes::FILE) {
+                    drop(space);
+                    files::reach(piece);
+                } else if !area.attributes.intersects(Attributes::DYING | Attributes::FILE) {
                     space.split_ends(&piece)?;
                     let space = &mut *space;
                     // Other threads may still write to it, so it is cleared where only this thread can: free frames are zero.

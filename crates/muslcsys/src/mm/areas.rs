@@ -3,8 +3,10 @@
 //! Plain data without a kernel, so that it runs on the host. Addresses are multiples of [`PAGE`]; ranges are half open.
 
 use super::spans::{self, Spans};
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use bitflags::bitflags;
+use core::num::NonZeroUsize;
 use core::ops::Range;
 
 /// Bytes of a page.
@@ -30,12 +32,14 @@ bitflags! {
         const RESERVED = 64;
         /// Together with `DYING`: a call is about to put something else here, and no other call takes the addresses away.
         const BUSY = 128;
-        /// Pages of a file, which counts them itself, all of them there from the start: where there is none, the file had ended.
+        /// Only pages of a file, which counts them itself: where there is none, the file had ended.
         const FILE = 256;
         /// May never become writable: a file that was not opened for writing.
         const READ_ONLY = 512;
         /// The program asked that it be never paged out (mlock(2)), which it never is.
         const LOCKED = 1024;
+        /// Together with `FILE`: the file's own pages, not memory that was filled from it.
+        const SHARED = 2048;
     }
 }
 
@@ -57,7 +61,26 @@ impl Attributes {
     }
 }
 
-/// A range of addresses with the same attributes.
+/// What tells a file from others for as long as an area shows it: the address of its node.
+pub type FileId = NonZeroUsize;
+
+/// Which part of which file an area shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct View {
+    /// The file.
+    pub file: FileId,
+    /// The page of the file at the area's start.
+    pub page: u64,
+}
+
+impl View {
+    /// The view of what begins so many bytes behind this, a multiple of [`PAGE`].
+    pub fn behind(self, bytes: usize) -> Self {
+        Self { page: self.page + (bytes / PAGE) as u64, ..self }
+    }
+}
+
+/// A range of addresses with the same attributes, and the piece of a file in turn that it shows, if any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Area {
     /// Its first address.
@@ -66,9 +89,28 @@ pub struct Area {
     pub end: usize,
     /// What it is.
     pub attributes: Attributes,
+    /// What of a file it shows.
+    pub view: Option<View>,
 }
 
 impl Area {
+    /// Memory of the program's own.
+    pub fn new(range: Range<usize>, attributes: Attributes) -> Self {
+        Self { start: range.start, end: range.end, attributes, view: None }
+    }
+
+    /// The part of it that lies in a range.
+    pub fn within(&self, range: &Range<usize>) -> Self {
+        let (start, end) = (self.start.max(range.start), self.end.min(range.end));
+        Self { start, end, view: self.view.map(|view| view.behind(start.saturating_sub(self.start))), ..*self }
+    }
+
+    /// Whether it goes on where `before` ends, with the same attributes and, of a file, the next page.
+    fn continues(&self, before: &Area) -> bool {
+        let next = before.view.map(|view| view.behind(before.end - before.start));
+        before.end == self.start && before.attributes == self.attributes && next == self.view
+    }
+
     /// Whether calls on memory may change it.
     pub fn is_programs(&self) -> bool {
         !self.attributes.intersects(Attributes::DYING | Attributes::RESERVED)
@@ -98,7 +140,11 @@ pub struct Stock {
 /// All areas, the gaps between them, and the count of promised pages.
 pub struct Areas {
     /// By start; areas do not overlap.
-    map: BTreeMap<usize, (usize, Attributes)>,
+    map: BTreeMap<usize, Area>,
+    /// How many areas show each file.
+    views: BTreeMap<FileId, usize>,
+    /// The last area that showed some file went.
+    has_idle: bool,
     /// Gaps of the range that addresses are chosen from, by start, and again by length.
     gaps: BTreeMap<usize, usize>,
     gaps_by_length: BTreeSet<(usize, usize)>,
@@ -115,6 +161,8 @@ impl Areas {
     pub fn new(chosen_from: Range<usize>, limit: usize) -> Self {
         let mut areas = Self {
             map: BTreeMap::new(),
+            views: BTreeMap::new(),
+            has_idle: false,
             gaps: BTreeMap::new(),
             gaps_by_length: BTreeSet::new(),
             chosen_from: chosen_from.clone(),
@@ -203,7 +251,7 @@ impl Areas {
         let mut at = range.start;
         core::iter::from_fn(move || {
             let area = self.next(at).filter(|area| area.start.max(at) < range.end)?;
-            let piece = Area { start: area.start.max(at), end: area.end.min(range.end), ..area };
+            let piece = area.within(&(at..range.end));
             at = piece.end;
             Some(piece)
         })
@@ -214,7 +262,7 @@ impl Areas {
     /// # Errors
     /// [`Full`] if so much cannot be promised; nothing is counted then.
     pub fn charge_replacement(&mut self, range: Range<usize>, attributes: Attributes) -> Result<usize, Full> {
-        let area = Area { start: range.start, end: range.end, attributes };
+        let area = Area::new(range.clone(), attributes);
         let charged = if attributes.contains(Attributes::CHARGED) { area.pages() } else { 0 };
         let tables = if attributes.needs_tables() { self.spans.more(&range) } else { 0 };
         let more = charged.saturating_sub(self.charged_in(range)) + tables + spans::pages_of_records(tables);
@@ -239,16 +287,36 @@ impl Areas {
 
     /// The area that holds `address`.
     pub fn find(&self, address: usize) -> Option<Area> {
-        let (&start, &(end, attributes)) = self.map.range(..=address).next_back()?;
-        (address < end).then_some(Area { start, end, attributes })
+        let (_, area) = self.map.range(..=address).next_back()?;
+        (address < area.end).then_some(*area)
     }
 
     /// The first area that ends behind `address`.
     pub fn next(&self, address: usize) -> Option<Area> {
-        self.find(address).or_else(|| {
-            let (&start, &(end, attributes)) = self.map.range(address..).next()?;
-            Some(Area { start, end, attributes })
+        self.find(address).or_else(|| Some(*self.map.range(address..).next()?.1))
+    }
+
+    /// Whether some area shows the file.
+    pub fn shows(&self, file: FileId) -> bool {
+        self.views.contains_key(&file)
+    }
+
+    /// The first piece from an address on that shows some of these pages of a file.
+    pub fn showing(&self, file: FileId, pages: &Range<u64>, from: usize) -> Option<Area> {
+        self.pieces(from..usize::MAX).filter(Area::is_programs).find_map(|area| {
+            let view = area.view.filter(|view| view.file == file)?;
+            let address = |page: u64| {
+                let pages = page.saturating_sub(view.page).min(area.pages() as u64);
+                area.start + pages as usize * PAGE
+            };
+            let part = address(pages.start)..address(pages.end);
+            (!part.is_empty()).then(|| area.within(&part))
         })
+    }
+
+    /// Whether since the last call the last area that showed some file went; it may have come again.
+    pub fn take_idle(&mut self) -> bool {
+        core::mem::take(&mut self.has_idle)
     }
 
     /// Whether every address of the range lies in an area that calls on memory may change.
@@ -351,20 +419,22 @@ impl Areas {
     fn cut_first(&mut self, range: Range<usize>) -> Option<Area> {
         // An empty range has no piece, even in the middle of an area.
         let area = self.next(range.start).filter(|area| area.start.max(range.start) < range.end)?;
-        let piece =
-            Area { start: area.start.max(range.start), end: area.end.min(range.end), attributes: area.attributes };
+        let piece = area.within(&range);
         self.unlink(area);
         if area.start < piece.start {
             self.link(Area { end: piece.start, ..area });
         }
         if piece.end < area.end {
-            self.link(Area { start: piece.end, ..area });
+            self.link(area.within(&(piece.end..area.end)));
         }
         Some(piece)
     }
 
     fn link(&mut self, area: Area) {
-        self.map.insert(area.start, (area.end, area.attributes));
+        self.map.insert(area.start, area);
+        if let Some(view) = area.view {
+            *self.views.entry(view.file).or_default() += 1;
+        }
         if area.attributes.needs_tables() {
             self.spans.add(&(area.start..area.end));
         }
@@ -372,24 +442,32 @@ impl Areas {
 
     fn unlink(&mut self, area: Area) {
         self.map.remove(&area.start);
+        if let Some(view) = area.view
+            && let Entry::Occupied(mut areas) = self.views.entry(view.file)
+        {
+            *areas.get_mut() -= 1;
+            if *areas.get() == 0 {
+                areas.remove();
+                self.has_idle = true;
+            }
+        }
         if area.attributes.needs_tables() {
             self.spans.remove(&(area.start..area.end));
         }
     }
 
     fn put(&mut self, mut area: Area) {
-        if let Some((&start, &(end, attributes))) = self.map.range(..area.start).next_back()
-            && end == area.start
-            && attributes == area.attributes
+        if let Some((_, &before)) = self.map.range(..area.start).next_back()
+            && area.continues(&before)
         {
-            self.unlink(Area { start, end, attributes });
-            area.start = start;
+            self.unlink(before);
+            area = Area { end: area.end, ..before };
         }
-        if let Some(&(end, attributes)) = self.map.get(&area.end)
-            && attributes == area.attributes
+        if let Some(&behind) = self.map.get(&area.end)
+            && behind.continues(&area)
         {
-            self.unlink(Area { start: area.end, end, attributes });
-            area.end = end;
+            self.unlink(behind);
+            area.end = behind.end;
         }
         self.link(area);
     }
@@ -431,156 +509,4 @@ impl Areas {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const RANGE: Range<usize> = 16 * PAGE..80 * PAGE;
-    const RW: Attributes = Attributes::READ.union(Attributes::WRITE).union(Attributes::CHARGED);
-
-    fn area(first: usize, pages: usize, attributes: Attributes) -> Area {
-        Area { start: first * PAGE, end: (first + pages) * PAGE, attributes }
-    }
-
-    #[test]
-    fn a_hole_splits_and_filling_it_joins() {
-        let mut areas = Areas::new(RANGE, 1000);
-        areas.insert(area(20, 10, RW)).unwrap();
-        assert_eq!(areas.remove_first(24 * PAGE..26 * PAGE), Some(area(24, 2, RW)));
-        assert_eq!((areas.count(), areas.charged()), (2, 8));
-        assert!(!areas.covers(20 * PAGE..30 * PAGE) && areas.is_free(24 * PAGE..26 * PAGE));
-        areas.insert(area(24, 2, RW)).unwrap();
-        assert_eq!((areas.count(), areas.charged()), (1, 10));
-        assert!(areas.covers(20 * PAGE..30 * PAGE));
-    }
-
-    #[test]
-    fn a_change_that_joins_with_what_follows_ends() {
-        let mut areas = Areas::new(RANGE, 1000);
-        areas.insert(area(20, 10, RW)).unwrap();
-        areas.change(24 * PAGE..25 * PAGE, |_| Attributes::READ | Attributes::CHARGED).unwrap();
-        assert_eq!(areas.count(), 3);
-        areas.change(24 * PAGE..25 * PAGE, |_| RW).unwrap();
-        assert_eq!((areas.count(), areas.find(29 * PAGE)), (1, Some(area(20, 10, RW))));
-    }
-
-    #[test]
-    fn promises_end_at_the_limit_and_change_nothing() {
-        // The table that the range needs, and what is remembered of it.
-        let mut areas = Areas::new(RANGE, 10 + 1 + spans::pages_of_records(1));
-        areas.insert(area(20, 6, RW)).unwrap();
-        assert_eq!(areas.insert(area(40, 5, RW)), Err(Full));
-        assert!(areas.is_free(40 * PAGE..45 * PAGE));
-        areas.insert(area(40, 5, Attributes::empty())).unwrap();
-        assert_eq!(areas.change(40 * PAGE..45 * PAGE, |_| RW), Err(Full));
-        assert_eq!(areas.find(41 * PAGE).unwrap().attributes, Attributes::empty());
-        areas.change(40 * PAGE..44 * PAGE, |_| RW).unwrap();
-        assert_eq!(areas.charged(), 10);
-    }
-
-    #[test]
-    fn dying_addresses_are_nobodys_and_not_free() {
-        let mut areas = Areas::new(RANGE, 1000);
-        areas.insert(area(20, 8, RW)).unwrap();
-        areas.change(22 * PAGE..40 * PAGE, |old| old | Attributes::DYING).unwrap();
-        let dying = areas.first_dying(20 * PAGE..24 * PAGE);
-        assert_eq!(dying, Some(area(22, 2, RW | Attributes::DYING)));
-        assert!(areas.covers(20 * PAGE..22 * PAGE));
-        areas.change(20 * PAGE..28 * PAGE, |old| old | Attributes::DYING).unwrap();
-        assert!(!areas.covers(20 * PAGE..21 * PAGE) && !areas.is_free(20 * PAGE..21 * PAGE));
-        while areas.remove_first(20 * PAGE..28 * PAGE).is_some() {}
-        assert_eq!((areas.charged(), areas.choose(64 * PAGE, PAGE)), (0, Some(RANGE.start)));
-    }
-
-    #[test]
-    fn page_tables_are_promised_with_the_pages_that_need_them() {
-        const SPAN: usize = 512;
-        let mut areas = Areas::new(0..64 * SPAN * PAGE, 10 + 3 + spans::pages_of_records(3));
-        for span in 0..3 {
-            areas.insert(area(span * SPAN, 3, RW)).unwrap();
-        }
-        assert_eq!((areas.insert(area(3 * SPAN, 1, RW)), areas.spans()), (Err(Full), 3));
-        assert_eq!(areas.insert(area(3, 2, RW)), Err(Full));
-        areas.insert(area(3, 1, RW)).unwrap();
-        // What no one may touch needs none, until someone may.
-        areas.insert(area(4 * SPAN, 5 * SPAN, Attributes::empty())).unwrap();
-        assert_eq!(areas.change(4 * SPAN * PAGE..(4 * SPAN + 1) * PAGE, |_| RW), Err(Full));
-        while areas.remove_first(0..8 * PAGE).is_some() {}
-        assert_eq!(areas.spans(), 2);
-        areas.change(4 * SPAN * PAGE..(4 * SPAN + 1) * PAGE, |_| RW).unwrap();
-        assert_eq!(areas.spans(), 3);
-    }
-
-    #[test]
-    fn a_replacement_is_promised_before_anything_goes() {
-        let mut areas = Areas::new(RANGE, 10 + 1 + spans::pages_of_records(1));
-        areas.insert(area(20, 8, RW)).unwrap();
-        assert_eq!(areas.charge_replacement(24 * PAGE..32 * PAGE, RW), Err(Full));
-        assert_eq!(areas.charged(), 8);
-        let counted = areas.charge_replacement(24 * PAGE..30 * PAGE, RW).unwrap();
-        assert_eq!((counted, areas.charged()), (2, 10));
-        areas.replace(area(24, 6, RW), counted);
-        assert_eq!((areas.charged(), areas.find(29 * PAGE)), (10, Some(area(20, 10, RW))));
-    }
-
-    #[test]
-    fn an_aligned_choice_is_aligned() {
-        let mut areas = Areas::new(RANGE, 1000);
-        areas.insert(area(16, 1, RW)).unwrap();
-        assert_eq!(areas.choose(8 * PAGE, 16 * PAGE), Some(32 * PAGE));
-        assert_eq!(areas.choose(48 * PAGE, 16 * PAGE), Some(32 * PAGE));
-        assert_eq!(areas.choose(64 * PAGE, PAGE), None);
-    }
-
-    proptest! {
-        #![proptest_config(crate::testing::cases(4))]
-        /// The map against a plain array of pages.
-        #[test]
-        fn as_an_array_of_pages(ops in prop::collection::vec((0u8..4, 16usize..80, 1usize..20, 0u8..4), 1..200)) {
-            let mut areas = Areas::new(RANGE, usize::MAX / 2);
-            let mut model = [None::<Attributes>; 100];
-            for (op, first, pages, kind) in ops {
-                let attributes = [Attributes::empty(), Attributes::READ | Attributes::CHARGED, RW, Attributes::EXECUTE | Attributes::CHARGED][kind as usize];
-                let pages = pages.min(80 - first);
-                let range = first * PAGE..(first + pages) * PAGE;
-                match op {
-                    0 => if areas.is_free(range.clone()) {
-                        prop_assert!(model[first..first + pages].iter().all(Option::is_none));
-                        areas.insert(area(first, pages, attributes)).unwrap();
-                        model[first..first + pages].fill(Some(attributes));
-                    },
-                    1 => {
-                        while areas.remove_first(range.clone()).is_some() {}
-                        model[first..first + pages].fill(None);
-                    }
-                    2 => if areas.covers(range.clone()) {
-                        areas.change(range, |old| attributes | (old & Attributes::CHARGED)).unwrap();
-                        for page in &mut model[first..first + pages] {
-                            *page = page.map(|old| attributes | (old & Attributes::CHARGED));
-                        }
-                    },
-                    _ => if let Some(start) = areas.choose(pages * PAGE, PAGE) {
-                        prop_assert!(RANGE.contains(&start) && start + pages * PAGE <= RANGE.end);
-                        areas.insert(area(start / PAGE, pages, attributes)).unwrap();
-                        model[start / PAGE..start / PAGE + pages].fill(Some(attributes));
-                    },
-                }
-                for (page, expected) in model.iter().enumerate() {
-                    prop_assert_eq!(areas.find(page * PAGE).map(|a| a.attributes), *expected);
-                }
-                let tabled = |p: &&Option<Attributes>| p.is_some_and(|a| a.contains(Attributes::CHARGED));
-                prop_assert_eq!(areas.spans(), usize::from(model.iter().any(|p| tabled(&p))));
-                let charged = model.iter().flatten().filter(|a| a.contains(Attributes::CHARGED)).count();
-                prop_assert_eq!(areas.charged(), charged);
-                let mut longest = 0;
-                let mut run = 0;
-                for page in &model[RANGE.start / PAGE..RANGE.end / PAGE] {
-                    run = if page.is_none() { run + 1 } else { 0 };
-                    longest = longest.max(run);
-                }
-                prop_assert_eq!(areas.choose(longest.max(1) * PAGE, PAGE).is_some(), longest > 0);
-                prop_assert_eq!(areas.choose((longest + 1) * PAGE, PAGE), None);
-            }
-        }
-    }
-}
+mod tests;

@@ -4,22 +4,28 @@
 //! more than one. What the areas say is changed first, at once for the whole range; frames follow. A call that will put
 //! something in the place of what is there keeps the range for itself meanwhile ([`Attributes::BUSY`], under [`CHANGES`]).
 
-use super::areas::{Area, Attributes, PAGE};
+use super::areas::{Area, Attributes, FileId, PAGE, View};
 use super::files;
 use super::layout;
 use super::space::{SPACE, Space, SpaceGuard, access_of};
 use super::vspace::{LARGE, Page};
 use crate::errno::{Errno, SysResult};
-use crate::sync::mutex::Mutex;
+use crate::fs::node::Node;
+use crate::sync::mutex::{Mutex, MutexGuard};
 use crate::thread::Thread;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use core::ops::Range;
 use linux_raw_sys::general as linux;
 
 /// Pages treated under one hold of the lock: what bounds how long a page fault may wait for a large munmap.
 pub const AT_ONCE: usize = 256 * PAGE;
 
-/// Held by a call that keeps a range for itself; taken before the address space's lock.
-pub static CHANGES: Mutex<()> = Mutex::new(());
+/// Held by a call that keeps a range for itself; taken before the address space's lock and before a file's. It holds the files that
+/// areas show.
+pub static CHANGES: Mutex<Shown> = Mutex::new(BTreeMap::new());
+/// Files that areas show.
+pub type Shown = BTreeMap<FileId, Arc<dyn Node>>;
 
 /// A range the program named: page-aligned start, length rounded up. Errors: EINVAL.
 pub fn range(start: usize, length: usize) -> Result<Range<usize>, Errno> {
@@ -76,6 +82,9 @@ pub fn mmap(_: &Thread, [address, length, prot, flags, fd, offset]: [usize; 6]) 
         attributes |= Attributes::SMALL_PAGES;
     }
     let start = map(&place(address, length, flags)?, attributes)?;
+    if flags & linux::MAP_FIXED != 0 {
+        files::forget_idle();
+    }
     if flags & (linux::MAP_POPULATE | linux::MAP_LOCKED) != 0 {
         // As on Linux, the mapping stands though a page is not yet behind it.
         let _ = populate(start..start + length);
@@ -113,18 +122,26 @@ fn place(address: usize, length: usize, flags: u32) -> Result<Place, Errno> {
     Ok(if flags & linux::MAP_FIXED_NOREPLACE != 0 { Place::Free(range) } else { Place::Replacing(range) })
 }
 
-/// Makes an area; gives its start. Errors: ENOMEM, EEXIST; EINVAL where no call on memory may change what is there. Nothing has changed
-/// after an error.
+/// Makes an area of memory; gives its start. Errors: ENOMEM, EEXIST; EINVAL where no call on memory may change what is there. Nothing has
+/// changed after an error.
 pub fn map(place: &Place, attributes: Attributes) -> SysResult {
-    let range = match place {
-        Place::Replacing(range) => {
-            let _kept = CHANGES.lock();
-            let (mut space, counted) = clear(range, attributes)?;
-            space.areas.replace(Area { start: range.start, end: range.end, attributes }, counted);
-            return Ok(range.start);
-        }
-        Place::Free(range) | Place::Anywhere(range) => range,
-    };
+    match place {
+        Place::Replacing(_) => map_view(&CHANGES.lock(), place, attributes, None),
+        _ => map_free(place, attributes, None),
+    }
+}
+
+/// As [`map`], of a file if there is a view.
+pub fn map_view(_kept: &MutexGuard<Shown>, place: &Place, attributes: Attributes, view: Option<View>) -> SysResult {
+    let Place::Replacing(range) = place else { return map_free(place, attributes, view) };
+    let (mut space, counted) = clear(range, attributes)?;
+    space.areas.replace(Area { view, ..Area::new(range.clone(), attributes) }, counted);
+    Ok(range.start)
+}
+
+/// As [`map`], where nothing goes.
+fn map_free(place: &Place, attributes: Attributes, view: Option<View>) -> SysResult {
+    let (Place::Replacing(range) | Place::Free(range) | Place::Anywhere(range)) = place;
     let length = range.end - range.start;
     let mut space = SPACE.prepare()?;
     let start = match place {
@@ -135,7 +152,7 @@ pub fn map(place: &Place, attributes: Attributes) -> SysResult {
         _ if space.areas.is_free(range.clone()) => range.start,
         _ => return Err(Errno::EEXIST),
     };
-    space.areas.insert(Area { start, end: start + length, attributes })?;
+    space.areas.insert(Area { view, ..Area::new(start..start + length, attributes) })?;
     Ok(start)
 }
 
@@ -182,7 +199,7 @@ pub fn clear(range: &Range<usize>, attributes: Attributes) -> Result<(SpaceGuard
 }
 
 /// As much of an area as is torn down under one hold of the lock.
-fn first_piece(area: Area) -> Area {
+pub fn first_piece(area: Area) -> Area {
     Area { end: (area.start + AT_ONCE).next_multiple_of(LARGE).min(area.end), ..area }
 }
 
@@ -214,6 +231,7 @@ pub fn munmap(_: &Thread, [address, length, ..]: [usize; 6]) -> SysResult {
         return Err(Errno::EINVAL);
     }
     unmap(range)?;
+    files::forget_idle();
     Ok(0)
 }
 
@@ -316,7 +334,7 @@ pub fn brk(_: &Thread, [address, ..]: [usize; 6]) -> SysResult {
     let (from, to) = (old.next_multiple_of(PAGE), address.next_multiple_of(PAGE));
     if to > from {
         let attributes = Attributes::READ | Attributes::WRITE | Attributes::CHARGED;
-        if !space.areas.is_free(from..to) || space.areas.insert(Area { start: from, end: to, attributes }).is_err() {
+        if !space.areas.is_free(from..to) || space.areas.insert(Area::new(from..to, attributes)).is_err() {
             return Ok(old);
         }
     }

@@ -5,6 +5,7 @@
 
 use super::areas::{Area, Attributes, PAGE};
 use super::calls::{AT_ONCE, CHANGES, choose, clear, is_programs, range, unmap};
+use super::files;
 use super::space::{SPACE, Space, SpaceGuard, access_of};
 use super::vspace::{LARGE, Page};
 use crate::errno::{Errno, SysResult};
@@ -12,9 +13,15 @@ use crate::thread::Thread;
 use core::ops::Range;
 use linux_raw_sys::general as linux;
 
-/// mremap(2): `[address, old_length, new_length, flags, new_address]`. A mapping of a file that grows does not reach more of the file.
-/// Errors: EINVAL, EFAULT (no area), ENOMEM.
-pub fn mremap(_: &Thread, [address, old, new, flags, target, _]: [usize; 6]) -> SysResult {
+/// mremap(2): `[address, old_length, new_length, flags, new_address]`. A mapping of a file that grows reaches more of the file, as far as
+/// there is memory for it. Errors: EINVAL, EFAULT (no area), ENOMEM.
+pub fn mremap(_: &Thread, arguments: [usize; 6]) -> SysResult {
+    let result = remap(arguments);
+    files::forget_idle();
+    result
+}
+
+fn remap([address, old, new, flags, target, _]: [usize; 6]) -> SysResult {
     let flags = flags as u32;
     let known = linux::MREMAP_MAYMOVE | linux::MREMAP_FIXED;
     let fixed = flags & linux::MREMAP_FIXED != 0;
@@ -51,7 +58,10 @@ pub fn mremap(_: &Thread, [address, old, new, flags, target, _]: [usize; 6]) -> 
         let area = area_of(&space, &from)?;
         let more = from.end..from.start.checked_add(length).ok_or(Errno::ENOMEM)?;
         if is_programs(&more) && area.end == from.end && space.areas.is_free(more.clone()) {
-            space.areas.insert(Area { start: more.start, end: more.end, attributes: area.attributes })?;
+            let view = area.view.map(|view| view.behind(more.start - area.start));
+            space.areas.insert(Area { start: more.start, end: more.end, view, ..area })?;
+            drop(space);
+            files::reach(more);
             return Ok(address);
         }
     }
@@ -70,12 +80,20 @@ fn area_of(space: &Space, range: &Range<usize>) -> Result<Area, Errno> {
 /// Being neither where it was nor where it will be.
 const MOVING: Attributes = Attributes::DYING.union(Attributes::BUSY);
 
-/// Moves an area's pages to addresses of their own, in place of what is there, with room for `length` bytes. Errors: EFAULT, EINVAL, ENOMEM.
+/// Moves an area's pages to addresses of their own, in place of what is there, and has the area grow to `length` bytes. Errors: EFAULT, EINVAL,
+/// ENOMEM.
 fn relocate(from: Range<usize>, to: Option<Range<usize>>, length: usize) -> SysResult {
+    let moved = from.end - from.start;
+    let start = relocate_pages(from, to, length)?;
+    files::reach(start + moved..start + length);
+    Ok(start)
+}
+
+fn relocate_pages(from: Range<usize>, to: Option<Range<usize>>, length: usize) -> SysResult {
     let _kept = CHANGES.lock();
     let (area, promised) = {
         let mut space = SPACE.prepare()?;
-        let area = area_of(&space, &from)?;
+        let area = area_of(&space, &from)?.within(&from);
         if to.as_ref().is_some_and(|to| space.areas.has(to.clone(), Attributes::RESERVED)) {
             return Err(Errno::EINVAL);
         }
@@ -98,7 +116,7 @@ fn relocate(from: Range<usize>, to: Option<Range<usize>>, length: usize) -> SysR
     match result {
         Ok((mut space, to)) => {
             while space.areas.remove_first(from.clone()).is_some() {}
-            space.areas.replace(Area { start: to.start, end: to.end, attributes: area.attributes }, promised);
+            space.areas.replace(Area { start: to.start, end: to.end, ..area }, promised);
             Ok(to.start)
         }
         Err(error) => {
@@ -124,7 +142,7 @@ fn prepare_target(to: Option<Range<usize>>, length: usize, tables: Attributes) -
             (space, start..start + length, counted)
         }
     };
-    space.areas.replace(Area { start: to.start, end: to.end, attributes: MOVING }, 0);
+    space.areas.replace(Area::new(to.clone(), MOVING), 0);
     Ok((to, counted))
 }
 

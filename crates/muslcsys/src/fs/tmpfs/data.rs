@@ -141,12 +141,12 @@ impl Data {
     }
 
     /// Makes the last page zero behind the end: a mapping may have written there.
-    fn clear_end(&mut self) {
+    fn clear_end(&self) {
         self.zero_within(self.size..self.size.next_multiple_of(PAGE_BYTES));
     }
 
     /// Makes bytes of one page zero; a hole is already.
-    fn zero_within(&mut self, range: Range<u64>) {
+    fn zero_within(&self, range: Range<u64>) {
         if let Some(page) = self.page(range.start / PAGE_BYTES).filter(|_| !range.is_empty()) {
             let within = (range.start % PAGE_BYTES) as usize;
             // SAFETY: the range lies in one page, and that page is this file's.
@@ -190,6 +190,19 @@ impl Data {
                 }
             }
             from = last;
+        }
+    }
+
+    /// Makes a range zero without giving back pages, which stay the file's own wherever they are mapped; holes stay.
+    pub fn zero(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let chunk = CHUNK * PAGE_BYTES;
+        for (&number, _) in self.chunks.range(range.start / chunk..range.end.div_ceil(chunk)) {
+            for start in (number * chunk..number * chunk + chunk).step_by(PAGE) {
+                self.zero_within(range.start.max(start)..range.end.min(start + PAGE_BYTES));
+            }
         }
     }
 
@@ -341,6 +354,7 @@ mod tests {
         Read(u64, usize),
         SetSize(u64),
         Punch(u64, u64),
+        Zero(u64, u64),
         Allocate(u64, u64),
         Seek(u64, bool),
     }
@@ -354,6 +368,7 @@ mod tests {
             (at(), 0..3 * PAGE).prop_map(|(at, length)| Step::Read(at, length)),
             at().prop_map(Step::SetSize),
             (at(), at()).prop_map(|(a, b)| Step::Punch(a.min(b), a.max(b))),
+            (at(), at()).prop_map(|(a, b)| Step::Zero(a.min(b), a.max(b))),
             (at(), at()).prop_map(|(a, b)| Step::Allocate(a.min(b), a.max(b))),
             (at(), any::<bool>()).prop_map(|(at, data)| Step::Seek(at, data)),
         ];
@@ -384,8 +399,15 @@ mod tests {
                         data.set_size(size).unwrap();
                         list.resize(size as usize, 0);
                     }
-                    Step::Punch(from, to) => {
-                        data.punch(from..to);
+                    Step::Punch(from, to) | Step::Zero(from, to) => {
+                        let pages = data.pages();
+                        match step {
+                            Step::Zero(..) => {
+                                data.zero(from..to);
+                                prop_assert_eq!(data.pages(), pages);
+                            }
+                            _ => data.punch(from..to),
+                        }
                         let (from, to) = ((from as usize).min(list.len()), (to as usize).min(list.len()));
                         list[from..to].fill(0);
                     }

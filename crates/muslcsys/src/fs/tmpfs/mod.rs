@@ -15,11 +15,12 @@ use super::open_file::{OpenDirectory, OpenFile};
 use super::pipe::Pipe;
 use crate::errno::{Errno, SysResult};
 use crate::mm::areas::PAGE;
+use crate::mm::files;
 use crate::mm::pages::FilePage;
 use crate::sync::mutex::Mutex;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use data::Data;
 use directory::{Entries, Name};
 
@@ -56,6 +57,8 @@ struct Contents {
     data: Mutex<Data>,
     size: AtomicU64,
     pages: AtomicU64,
+    /// It was mapped at some time.
+    mapped: AtomicBool,
 }
 
 /// A directory's entries.
@@ -146,18 +149,6 @@ impl Tmpfs {
     }
 }
 
-impl Contents {
-    /// Changes the bytes, and then what is told about them.
-    fn change<R>(&self, fs: &Tmpfs, change: impl FnOnce(&mut Data) -> R) -> R {
-        let mut data = self.data.lock();
-        let result = change(&mut data);
-        self.size.store(data.size(), Ordering::Relaxed);
-        let before = self.pages.swap(data.pages(), Ordering::Relaxed);
-        fs.pages.fetch_add(data.pages().wrapping_sub(before), Ordering::Relaxed);
-        result
-    }
-}
-
 impl Drop for Inode {
     fn drop(&mut self) {
         if let Body::Regular(contents) = &self.body {
@@ -167,6 +158,24 @@ impl Drop for Inode {
 }
 
 impl Inode {
+    /// Changes the bytes, and then what is told about them.
+    fn change_data<R>(&self, change: impl FnOnce(&mut Data) -> R) -> Result<R, Errno> {
+        let contents = self.contents()?;
+        let mut data = contents.data.lock();
+        let size = data.size();
+        let result = change(&mut data);
+        let (new_size, pages) = (data.size(), data.pages());
+        contents.size.store(new_size, Ordering::Relaxed);
+        let before = contents.pages.swap(pages, Ordering::Relaxed);
+        self.fs.pages.fetch_add(pages.wrapping_sub(before), Ordering::Relaxed);
+        drop(data);
+        if size != new_size && contents.mapped.load(Ordering::Relaxed) {
+            let [before, after] = [size, new_size].map(|size| size.div_ceil(PAGE as u64));
+            files::resized(self, before, after);
+        }
+        Ok(result)
+    }
+
     fn contents(&self) -> Result<&Contents, Errno> {
         match &self.body {
             Body::Regular(contents) => Ok(contents),
@@ -346,39 +355,40 @@ impl Node for Inode {
     }
 
     fn write_at(&self, from: &mut Source<'_>, offset: u64) -> SysResult {
-        let moved = self.contents()?.change(&self.fs, |data| data.write(from, offset));
+        let moved = self.change_data(|data| data.write(from, offset))?;
         self.touch();
         moved
     }
 
     fn append(&self, from: &mut Source<'_>) -> Result<(usize, u64), Errno> {
-        let moved = self.contents()?.change(&self.fs, |data| {
+        let moved = self.change_data(|data| {
             let end = data.size();
             data.write(from, end).map(|moved| (moved, data.size()))
-        });
+        })?;
         self.touch();
         moved
     }
 
     fn set_size(&self, size: u64) -> Result<(), Errno> {
-        self.contents()?.change(&self.fs, |data| data.set_size(size))?;
+        self.change_data(|data| data.set_size(size))??;
         self.touch();
         Ok(())
     }
 
     fn allocate(&self, offset: u64, length: u64, keep_size: bool) -> Result<(), Errno> {
         let end = offset.checked_add(length).filter(|&end| end <= data::MAX_SIZE).ok_or(Errno::EFBIG)?;
-        self.contents()?.change(&self.fs, |data| {
+        self.change_data(|data| {
             data.allocate(offset..end)?;
             if keep_size || end <= data.size() { Ok(()) } else { data.set_size(end) }
-        })?;
+        })??;
         self.touch();
         Ok(())
     }
 
     fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {
         let end = offset.saturating_add(length).min(data::MAX_SIZE);
-        self.contents()?.change(&self.fs, |data| data.punch(offset..end));
+        let mapped = self.contents()?.mapped.load(Ordering::Relaxed);
+        self.change_data(|data| if mapped { data.zero(offset..end) } else { data.punch(offset..end) })?;
         self.touch();
         Ok(())
     }
@@ -388,8 +398,14 @@ impl Node for Inode {
     }
 
     fn page(&self, index: u64) -> Result<FilePage, Errno> {
-        let contents = self.contents().map_err(|_| Errno::ENODEV)?;
-        contents.change(&self.fs, |data| data.page_for_mapping(index))
+        self.contents().map_err(|_| Errno::ENODEV)?;
+        self.change_data(|data| data.page_for_mapping(index))?
+    }
+
+    fn set_mapped(&self) {
+        if let Ok(contents) = self.contents() {
+            contents.mapped.store(true, Ordering::Relaxed);
+        }
     }
 }
 
