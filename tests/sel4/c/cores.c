@@ -1,7 +1,6 @@
 /* Where threads run: what affinities say and do, and that locks hold when threads run at the same time. With one core there is less
  * to see, and all of it still holds. */
 // run cores: futex args=100 long=1000 time=240
-#define ANY_CORE
 #include "threads.h"
 #include <signal.h>
 #include <sys/mman.h>

@@ -1,5 +1,4 @@
-/* Threads for tests. On one core a thread of higher priority runs until it waits, so a test knows without sleeping
- * that a thread it started has come to its wait: all threads stay on the first core, unless a test defines ANY_CORE. */
+/* Threads for tests. */
 #ifndef THREADS_H
 #define THREADS_H
 
@@ -8,16 +7,6 @@
 #include <sched.h>
 
 typedef void *function(void *);
-
-#ifndef ANY_CORE
-__attribute__((constructor)) static void stay_on_one_core(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(0, &set);
-    NEED(sched_setaffinity(0, sizeof set, &set) == 0);
-}
-#endif
 
 /* A thread of the ordinary kind. */
 __attribute__((unused)) static pthread_t start(function *run, void *with)
@@ -30,17 +19,25 @@ __attribute__((unused)) static pthread_t start(function *run, void *with)
     return thread;
 }
 
-/* A thread that has run until it waits, or has ended, when this returns. */
+/* A thread that has run until it waits, or has ended, when this returns, so that nobody has to sleep for that: it is on the caller's
+ * core, where its higher priority lets the caller not go on before. It stays there. */
 __attribute__((unused)) static pthread_t start_waiting(function *run, void *with)
 {
     pthread_t thread;
     pthread_attr_t attributes;
     struct sched_param priority = {.sched_priority = 10};
+    cpu_set_t all, here;
+    NEED(sched_getaffinity(0, sizeof all, &all) == 0);
+    CPU_ZERO(&here);
+    CPU_SET(sched_getcpu(), &here);
+    /* A new thread has its creator's affinity. */
+    NEED(sched_setaffinity(0, sizeof here, &here) == 0);
     pthread_attr_init(&attributes);
     pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
     pthread_attr_setschedpolicy(&attributes, SCHED_RR);
     pthread_attr_setschedparam(&attributes, &priority);
     int error = pthread_create(&thread, &attributes, run, with);
+    NEED(sched_setaffinity(0, sizeof all, &all) == 0);
     if (error)
         errno = error;
     NEED(!error);

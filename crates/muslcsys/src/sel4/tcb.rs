@@ -129,6 +129,21 @@ pub fn set_core(_: CPtr, _: CPtr, _: u8) -> Result {
     Ok(())
 }
 
+/// Tells the kernel the thread pointer that a thread has from now on, its own or that of one that does not run.
+///
+/// The kernel saves TPIDR_EL0 when a thread enters it, but on several cores not before it has its lock: a thread that another core stops
+/// while it waits for that lock goes on with the value of its entry before. So a thread whose value is new has it told.
+#[cfg(sel4_smp)]
+pub fn tcb_set_thread_pointer(tcb: CPtr, pointer: usize) {
+    // SAFETY: as for every invocation (`sel4.rs`).
+    let error = unsafe { raw::seL4_TCB_SetTLSBase(tcb.0 as _, pointer as _) };
+    check(error as i64).expect("a TCB takes a thread pointer");
+}
+
+/// On one core the kernel saves it whenever a thread enters it.
+#[cfg(not(sel4_smp))]
+pub fn tcb_set_thread_pointer(_: CPtr, _: usize) {}
+
 /// Gives a TCB another CSpace and fault endpoint.
 pub fn tcb_set_space(tcb: CPtr, fault: CPtr, cspace: (CPtr, Guard)) -> Result {
     let (root, guard) = (cspace.0.0 as _, cspace.1.data());

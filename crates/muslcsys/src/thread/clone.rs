@@ -81,6 +81,7 @@ pub fn clone(thread: &Thread, [flags, stack, ptid, tls, ctid, _]: [usize; 6]) ->
     registers.x0 = record::ipc_buffer(index) as _;
     registers.x1 = tls as _;
     registers.x2 = stack as _;
+    sel4::tcb_set_thread_pointer(child.tcb, tls);
     // Still under the lock: who sends it a signal finds it running.
     sel4::tcb_write_registers(child.tcb, &mut registers, true).expect("a place's TCB takes registers");
     drop(sched);

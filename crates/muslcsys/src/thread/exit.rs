@@ -62,6 +62,7 @@ fn leave_tls(thread: &Thread) {
     let buffer = thread.ipc_buffer();
     // SAFETY: the word is in the thread's own page, behind its record, and the thread is ending.
     unsafe { arch::leave_tls(buffer, buffer + OWN_WORD_OFFSET) }
+    sel4::tcb_set_thread_pointer(thread.tcb, arch::thread_pointer());
 }
 
 /// exit_group(2): `[status]`; ends the program.
