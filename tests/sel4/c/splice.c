@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -145,6 +146,19 @@ static void waiting(void)
     close(first.out), close(second.out);
 }
 
+/* A file that is mapped and grows has its mapping changed while the pipe is locked. */
+static void into_a_mapping(void)
+{
+    struct pipe pipe = new_pipe(0);
+    int file = new_file("");
+    char *shown = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, file, 0);
+    NEED(shown != MAP_FAILED);
+    write(pipe.in, big, PAGE + 10);
+    EQUAL("into a mapped file", splice(pipe.out, 0, file, 0, 2 * PAGE, 0), PAGE + 10);
+    CHECK("the mapping shows it", memcmp(shown, big, PAGE + 10) == 0);
+    munmap(shown, 2 * PAGE), close(file), close_pipe(pipe);
+}
+
 static void nothing_is_kept(void)
 {
     struct sel4std_counts before = {0};
@@ -171,6 +185,7 @@ int main(void)
     file_to_pipe();
     between_pipes();
     waiting();
+    into_a_mapping();
     nothing_is_kept();
     return check_end();
 }
