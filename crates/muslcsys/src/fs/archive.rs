@@ -47,6 +47,9 @@ pub fn read(bytes: &'static [u8], device: u64) -> Result<Arc<Inode>, Broken> {
         if member.links > 1
             && let Some(first) = several.get(&key)
         {
+            if !first.is_as(kind, &fixed) {
+                return Err(broken("a further name of something else"));
+            }
             first.add_bytes(member.bytes).ok_or_else(|| broken("a further name with other bytes"))?;
             parent.add(name, first.clone());
             continue;

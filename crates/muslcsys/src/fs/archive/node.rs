@@ -137,6 +137,12 @@ impl Inode {
         Some(())
     }
 
+    /// Whether it is of this kind, with the same permissions and owners: what each name of a file says.
+    pub fn is_as(&self, kind: Kind, fixed: &Fixed) -> bool {
+        let says = |fixed: &Fixed| (fixed.permissions, fixed.user, fixed.group);
+        self.kind() == kind && says(&self.fixed) == says(fixed)
+    }
+
     /// What a further name brings along: of several, one has the content. Nothing if two have.
     pub fn add_bytes(&self, bytes: &'static [u8]) -> Option<()> {
         let Body::Leaf(_, own, _) = &self.body else { return None };

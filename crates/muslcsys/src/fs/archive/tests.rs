@@ -117,6 +117,12 @@ fn a_broken_archive_is_refused_with_the_offset() {
     assert_eq!(broken(&[first, ("../b", 0o100644, 3, 1, b"")]), SECOND);
     assert_eq!(broken(&[first, ("b//c", 0o100644, 3, 1, b"")]), SECOND);
     assert_eq!(broken(&[first, ("b", 0o170644, 3, 1, b"")]), SECOND);
+    let second: (&str, u32, u32, u32, &[u8]) = ("b", 0o100644, 2, 2, b"");
+    assert_eq!(broken(&[(first.0, first.1, first.2, 2, first.4), second]), None);
+    for other in [0o100600, 0o120644, 0o10644] {
+        let (name, _, number, links, _) = second;
+        assert_eq!(broken(&[(first.0, first.1, first.2, 2, first.4), (name, other, number, links, b"")]), SECOND);
+    }
     assert_eq!(broken(&[first, (&"n".repeat(256), 0o100644, 3, 1, b"")]), SECOND);
     let mut bytes = Vec::new();
     pack(&mut bytes, "a", 0o100644, 2, 1, b"12345");
