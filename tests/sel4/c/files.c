@@ -252,6 +252,74 @@ static void devices(void)
     CHECK("/proc/self/maps has this function", found);
 }
 
+/* Names of each length that differ in each place: every one leads to a file of its own, and is told as it was given. */
+static void alike_names(void)
+{
+    enum { LONGEST = 24 };
+    NEED(mkdir("alike", 0755) == 0 && chdir("alike") == 0);
+    ino_t numbers[LONGEST * (LONGEST + 1)], made = 0;
+    char name[LONGEST + 1], last = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        unsigned wrong = 0, at = 0;
+        for (int length = 1; length <= LONGEST; length++) {
+            for (int place = 0; place <= length; place++, at++) {
+                memset(name, 'm', length), name[length] = 0;
+                if (place < length)
+                    name[place] = (length + place) % 2 ? 'a' : (char)0xe9;
+                struct stat s;
+                if (pass == 0)
+                    close(open(name, O_CREAT | O_EXCL | O_WRONLY, 0644));
+                wrong += stat(name, &s) != 0 || (pass && s.st_ino != numbers[at]);
+                numbers[at] = s.st_ino;
+            }
+        }
+        made = at;
+        EQUAL(pass ? "names lead to the same files again" : "files with names that are alike", wrong, 0);
+    }
+    unsigned seen = 0, strange = 0;
+    DIR *directory = opendir(".");
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        size_t length = strlen(entry->d_name), alike = 0;
+        if (entry->d_name[0] == '.')
+            continue;
+        for (size_t i = 0; i < length; i++)
+            alike += entry->d_name[i] == 'm';
+        strange += length > LONGEST || alike + 1 < length || entry->d_ino < numbers[0];
+        seen++;
+        last |= unlink(entry->d_name) != 0;
+    }
+    closedir(directory);
+    EQUAL("all of them are told", seen, made);
+    EQUAL("as they were given", strange, 0);
+    EQUAL("and lead to a file that can be unlinked", last, 0);
+    NEED(chdir("..") == 0 && rmdir("alike") == 0);
+}
+
+/* Memory that ends within the entries: what fits is told, and the rest when asked again. */
+static void entries_at_the_end_of_memory(void)
+{
+    enum { FILES = 60, RECORD = 32 };
+    NEED(mkdir("crowd", 0755) == 0);
+    char path[] = "crowd/entry00";
+    for (int i = 0; i < FILES; i++) {
+        path[11] = '0' + i / 10, path[12] = '0' + i % 10;
+        close(open(path, O_CREAT | O_WRONLY, 0644));
+    }
+    int directory = open("crowd", O_RDONLY | O_DIRECTORY);
+    char *memory = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    NEED(directory >= 0 && memory != MAP_FAILED && munmap(memory + PAGE, PAGE) == 0);
+    /* `.` and `..` take 24 bytes each. */
+    long first = RAW(SYS_getdents64, directory, memory + PAGE - 48 - 30 * RECORD - 9, 2 * PAGE, 0, 0, 0);
+    EQUAL("entries until memory ends", first, 48 + 30 * RECORD);
+    char *last = memory + PAGE - 9 - RECORD;
+    EQUAL("the last of them", memcmp(last + 19, "entry29", 8), 0);
+    EQUAL("not even one", RAW(SYS_getdents64, directory, memory + PAGE - 9, PAGE, 0, 0, 0), -EFAULT);
+    EQUAL("the rest", RAW(SYS_getdents64, directory, memory, PAGE, 0, 0, 0), 30 * RECORD);
+    EQUAL("goes on behind them", memcmp(memory + 19, "entry30", 8), 0);
+    EQUAL("there are no more", RAW(SYS_getdents64, directory, memory, PAGE, 0, 0, 0), 0);
+    munmap(memory, PAGE), close(directory);
+}
+
 static void bad_arguments(void)
 {
     struct stat s;
@@ -297,6 +365,8 @@ int main(void)
     locking();
     limits();
     devices();
+    alike_names();
+    entries_at_the_end_of_memory();
     bad_arguments();
     return check_end();
 }

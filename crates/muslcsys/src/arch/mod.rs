@@ -17,6 +17,7 @@ global_asm!(
     CONTEXT_VECTORS = const offset_of!(Context, vectors),
 );
 global_asm!(include_str!("aarch64/uaccess.S"));
+global_asm!(include_str!("aarch64/memory.S"));
 global_asm!(include_str!("aarch64/musl.S"), NR_EXIT_UNMAP = const crate::table::EXIT_UNMAP);
 
 unsafe extern "C" {

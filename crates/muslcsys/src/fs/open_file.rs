@@ -104,21 +104,60 @@ impl OpenDirectory {
     }
 }
 
-/// Stores one entry; says whether it had room. Errors: EFAULT.
-fn put(to: &mut Sink<'_>, entry: &Entry<'_>) -> Result<bool, Errno> {
-    let length = (RECORD + entry.name.len() + 1).next_multiple_of(8);
-    if to.left() < length || length > LONGEST_RECORD {
-        return Ok(false);
+/// Bytes of records that are stored at a time: a copy to the program for each would cost more than the record does.
+const AT_ONCE: usize = 512;
+
+/// Records on their way to the program.
+struct Records<'a, 'b> {
+    to: &'a mut Sink<'b>,
+    bytes: [u8; AT_ONCE],
+    length: usize,
+    /// The position behind the last record here, and behind the last one that the program has.
+    next: u64,
+    stored: u64,
+}
+
+impl<'a, 'b> Records<'a, 'b> {
+    fn new(to: &'a mut Sink<'b>, position: u64) -> Self {
+        Self { to, bytes: [0; AT_ONCE], length: 0, next: position, stored: position }
     }
-    let mut record = [0; LONGEST_RECORD];
-    record[..8].copy_from_slice(&entry.number.to_ne_bytes());
-    record[8..16].copy_from_slice(&entry.next.to_ne_bytes());
-    record[16..18].copy_from_slice(&(length as u16).to_ne_bytes());
-    record[18] = entry.kind.entry_type();
-    record[RECORD..RECORD + entry.name.len()].copy_from_slice(entry.name);
-    match to.put(&record[..length]) {
-        Ok(moved) if moved == length => Ok(true),
-        _ => Err(Errno::EFAULT),
+
+    /// Adds one entry; says whether there was room. Errors: EFAULT.
+    fn put(&mut self, entry: &Entry<'_>) -> Result<bool, Errno> {
+        let length = (RECORD + entry.name.len() + 1).next_multiple_of(8);
+        if self.to.left() < self.length + length || length > LONGEST_RECORD {
+            return Ok(false);
+        }
+        if self.length + length > AT_ONCE {
+            self.store()?;
+        }
+        let record = &mut self.bytes[self.length..self.length + length];
+        // What the name does not fill.
+        record[length - 8..].copy_from_slice(&[0; 8]);
+        record[..8].copy_from_slice(&entry.number.to_ne_bytes());
+        record[8..16].copy_from_slice(&entry.next.to_ne_bytes());
+        record[16..18].copy_from_slice(&(length as u16).to_ne_bytes());
+        record[18] = entry.kind.entry_type();
+        record[RECORD..RECORD + entry.name.len()].copy_from_slice(entry.name);
+        self.length += length;
+        self.next = entry.next;
+        Ok(true)
+    }
+
+    /// Has the program get what is here, up to a record that its memory cannot take. Errors: EFAULT.
+    fn store(&mut self) -> Result<(), Errno> {
+        let mut rest = &self.bytes[..core::mem::take(&mut self.length)];
+        if !rest.is_empty() && self.to.put(rest) == Ok(rest.len()) {
+            self.stored = self.next;
+            return Ok(());
+        }
+        while let Some(&[low, high]) = rest.get(16..18) {
+            let (record, behind) = rest.split_at(u16::from_ne_bytes([low, high]) as usize);
+            self.to.put(record)?;
+            self.stored = u64::from_ne_bytes(*record[8..].first_chunk().expect("a record has its position"));
+            rest = behind;
+        }
+        Ok(())
     }
 }
 
@@ -149,13 +188,10 @@ impl File for OpenDirectory {
 
     fn read_entries(&self, to: &mut Sink<'_>) -> SysResult {
         let mut position = self.position.lock();
+        let mut records = Records::new(to, *position);
         let mut ended = Ok(true);
-        let mut at = *position;
         let mut give = |entry: Entry<'_>| {
-            ended = put(to, &entry);
-            if ended == Ok(true) {
-                at = entry.next;
-            }
+            ended = records.put(&entry);
             ended == Ok(true)
         };
         let start = *position;
@@ -169,8 +205,9 @@ impl File for OpenDirectory {
         if room {
             self.opened.node.entries(start.max(2), &mut give)?;
         }
-        *position = at;
-        match ended {
+        let stored = records.store();
+        *position = records.stored;
+        match stored.and(ended) {
             _ if to.done() > 0 => Ok(to.done()),
             Ok(true) => Ok(0),
             Ok(false) => Err(Errno::EINVAL),
