@@ -1,6 +1,6 @@
 /* Where threads run: what affinities say and do, and that locks hold when threads run at the same time. With one core there is less
  * to see, and all of it still holds. */
-// run cores: futex args=100 long=1000 time=240
+// run cores: futex args="100 @cores" long="1000 @cores" time=240
 #include "threads.h"
 #include <signal.h>
 #include <sys/mman.h>
@@ -30,7 +30,6 @@ static void *where(void *unused)
 /* A new thread has its creator's affinity, and a thread whose affinity changes is at once where it may be. */
 static void affinities(int count)
 {
-    EQUAL("cores there are", sysconf(_SC_NPROCESSORS_ONLN), count);
     int moved = 0, inherited = 0;
     for (int core = 0; core < count; core++) {
         void *child = (void *)-1;
@@ -178,9 +177,11 @@ static void signals_across(int count)
 
 int main(int count, char **arguments)
 {
-    NEED(count == 2);
+    NEED(count == 3);
     rounds = atoi(arguments[1]);
-    int available = cores();
+    int available = atoi(arguments[2]);
+    EQUAL("cores there are", sysconf(_SC_NPROCESSORS_ONLN), available);
+    EQUAL("a thread may be on each", cores(), available);
     affinities(available);
     spread(available);
     contention();
