@@ -1,6 +1,9 @@
-"""Tests that need no board: the crates' own, the scripts of tests/host, and the lints of the Rust code."""
+"""Tests that need no board: the crates' own, also under Miri, the scripts of tests/host, fuzz targets, and the lints of the Rust code."""
 
-from .core import SEL4_PREFIX, TOP, VARIANTS, Skip, Test
+import re
+import shutil
+
+from .core import SEL4_PREFIX, TOP, VARIANTS, Counts, Skip, Test
 from . import trees
 
 
@@ -11,6 +14,8 @@ def tests():
         yield Test("host: kernel build", lambda place: place.counted(["sh", TOP / "tests" / "kernel" / "build.sh"], 900))
     yield Test("host: cargo test", cargo_test)
     yield Test("host: cargo clippy", clippy)
+    yield Test("host: Miri", miri)
+    yield Test("host: fuzz targets", fuzz)
 
 
 def cargo(place, *arguments, seconds=1800):
@@ -28,3 +33,38 @@ def clippy(place):
         raise Skip("this toolchain has no clippy")
     command, seconds, more = cargo(place, "clippy", "--workspace", "--all-targets", "--jobs", "2", "--", "-D", "warnings")
     place.expect_success(command, seconds, **more)
+
+
+def miri(place):
+    """muslcsys's tests under Miri, which only nightly toolchains have."""
+    nightly = ["rustup", "run", "nightly", "cargo", "miri"]
+    if not shutil.which("rustup") or place.run([*nightly, "--version"], 60).code != 0:
+        raise Skip("this machine has no Miri: rustup toolchain install nightly --component miri,rust-src")
+    # A number that a program gives as a pointer is one to its memory: Miri is told that this is meant. Tests ask for the time.
+    env = {"CARGO_TARGET_DIR": place.work / "miri", "MIRIFLAGS": "-Zmiri-permissive-provenance -Zmiri-disable-isolation"}
+    return place.counted([*nightly, "test", "--package", "muslcsys", "--lib", "--jobs", "2"], 3000, env=env)
+
+
+# What cargo-fuzz has rustc do, without a sanitizer, which not every toolchain has.
+FUZZ_FLAGS = " ".join(["--cfg=fuzzing", "-Ccodegen-units=1", "-Cpasses=sancov-module", *("-Cllvm-args=-sanitizer-coverage-" + option for option in (
+    "level=4", "inline-8bit-counters", "pc-table", "trace-compares"))])
+# Inputs of each target, the same in every run.
+FUZZ_RUNS = {"archive": 30000, "walk": 3000, "paths": 3000}
+
+
+def fuzz(place):
+    """The fuzz targets for a short while."""
+    if not shutil.which("c++"):
+        raise Skip("this machine has no C++ compiler, which libFuzzer is made with: g++")
+    folder, work = TOP / "crates" / "muslcsys" / "fuzz", place.work / "fuzz"
+    host = re.search(r"^host: (.*)$", place.expect_success(["rustc", "-vV"], 60), re.M)[1]
+    command = ["cargo", "build", "--release", "--locked", "--manifest-path", folder / "Cargo.toml", "--target", host, "--target-dir", work, "--jobs", "2"]
+    place.expect_success(command, 1800, env={"RUSTFLAGS": FUZZ_FLAGS})
+    for target, runs in FUZZ_RUNS.items():
+        found = work / f"corpus-{target}"
+        shutil.rmtree(found, ignore_errors=True)
+        found.mkdir()
+        dictionary = [f"-dict={folder / 'archive.dict'}"] if target == "archive" else []
+        place.expect_success([work / host / "release" / target, found, folder / "seeds" / target, *dictionary, "-seed=1", f"-runs={runs}",
+                              "-len_control=0", "-max_len=4096", f"-artifact_prefix={work}/{target}-"], 600)
+    return Counts(passed=len(FUZZ_RUNS))

@@ -51,6 +51,24 @@ enum Call {
     MakeNode(String, u32),
 }
 
+impl Call {
+    /// The open file that it is made on, of the calls that are made on one.
+    fn slot(&self) -> Option<usize> {
+        match *self {
+            Call::Write(slot, ..)
+            | Call::Read(slot, ..)
+            | Call::WriteAt(slot, ..)
+            | Call::ReadAt(slot, ..)
+            | Call::Seek(slot, ..)
+            | Call::SetSize(slot, ..)
+            | Call::Allocate(slot, ..)
+            | Call::Punch(slot, ..)
+            | Call::StatOpen(slot) => Some(slot),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a call; there is one for each side.
 trait Side {
     fn call(&mut self, call: &Call) -> Outcome;
@@ -144,6 +162,9 @@ impl Ours {
 impl Side for Ours {
     fn call(&mut self, call: &Call) -> Outcome {
         let origin = self.origin.clone();
+        if let Some(slot) = call.slot() {
+            return self.on_open(slot, call);
+        }
         match call {
             Call::Open(slot, path, flags, permissions) => {
                 self.open[*slot] = None;
@@ -155,15 +176,6 @@ impl Side for Ours {
                 self.open[*slot] = None;
                 Ok((0, Vec::new()))
             }
-            Call::Write(slot, ..)
-            | Call::Read(slot, ..)
-            | Call::WriteAt(slot, ..)
-            | Call::ReadAt(slot, ..)
-            | Call::Seek(slot, ..)
-            | Call::SetSize(slot, ..)
-            | Call::Allocate(slot, ..)
-            | Call::Punch(slot, ..)
-            | Call::StatOpen(slot) => self.on_open(*slot, call),
             Call::Stat(path, follow) => Ok((0, told(&self.find(path, *follow).map_err(number)?.metadata()))),
             Call::MakeDirectory(path, permissions) => {
                 nothing(paths::make(&origin, path.as_bytes(), New::Directory, *permissions))
@@ -193,6 +205,7 @@ impl Side for Ours {
             Call::MakeNode(path, permissions) => {
                 nothing(paths::make(&origin, path.as_bytes(), New::Regular, *permissions))
             }
+            _ => unreachable!("a call on an open file"),
         }
     }
 }
@@ -280,19 +293,10 @@ impl Side for Host {
             bytes.truncate(count);
             Ok((count, bytes))
         };
-        let slot = match call {
-            Call::Write(slot, ..)
-            | Call::Read(slot, ..)
-            | Call::WriteAt(slot, ..)
-            | Call::ReadAt(slot, ..)
-            | Call::Seek(slot, ..)
-            | Call::SetSize(slot, ..)
-            | Call::Allocate(slot, ..)
-            | Call::Punch(slot, ..)
-            | Call::StatOpen(slot) => *slot,
-            _ => 0,
-        };
-        let fd = self.open[slot];
+        let fd = call.slot().map_or(-1, |slot| self.open[slot]);
+        if fd < 0 && call.slot().is_some() {
+            return Ok((0, Vec::new()));
+        }
         // SAFETY: strings that end, buffers as long as is said, descriptors of the test's own.
         unsafe {
             let mut stat = std::mem::zeroed::<libc::stat>();
@@ -306,19 +310,6 @@ impl Side for Host {
                 }
                 Call::Close(slot) => {
                     self.close(*slot);
-                    Ok((0, Vec::new()))
-                }
-                Call::Write(..)
-                | Call::Read(..)
-                | Call::WriteAt(..)
-                | Call::ReadAt(..)
-                | Call::Seek(..)
-                | Call::SetSize(..)
-                | Call::Allocate(..)
-                | Call::Punch(..)
-                | Call::StatOpen(_)
-                    if fd < 0 =>
-                {
                     Ok((0, Vec::new()))
                 }
                 Call::Write(_, byte, length) => {

@@ -284,6 +284,20 @@ mod tests {
         bytes
     }
 
+    /// Found by the fuzz target of paths: the ends of such a range are no multiples of a page that 64 bits hold.
+    #[test]
+    fn a_hole_behind_the_largest_size_changes_nothing() {
+        use crate::fs::node::{New, Node};
+        let file = crate::fs::tmpfs::Tmpfs::new_root(1).make(b"a", New::Regular, 0o644).unwrap();
+        file.write_at(&mut Source::own(b"x"), 0).unwrap();
+        for start in [MAX_SIZE, MAX_SIZE + 1, u64::MAX - 155] {
+            assert_eq!(file.punch(start, u64::MAX / 2), Ok(()));
+        }
+        file.set_mapped();
+        assert_eq!(file.punch(u64::MAX - 155, 1), Ok(()));
+        assert_eq!((file.metadata().size, file.metadata().blocks), (1, 8));
+    }
+
     #[test]
     fn holes_take_no_pages_and_read_as_zeros() {
         let mut data = Data::default();

@@ -388,7 +388,8 @@ impl Node for Inode {
     fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {
         let end = offset.saturating_add(length).min(data::MAX_SIZE);
         let mapped = self.contents()?.mapped.load(Ordering::Relaxed);
-        self.change_data(|data| if mapped { data.zero(offset..end) } else { data.punch(offset..end) })?;
+        let range = offset.min(end)..end;
+        self.change_data(|data| if mapped { data.zero(range) } else { data.punch(range) })?;
         self.touch();
         Ok(())
     }

@@ -255,6 +255,7 @@ fn output_is_processed() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of characters, and no unsafe code")]
 fn a_line_has_an_end_and_more_lines_wait_outside() {
     let mut screen = Screen::with(|termios| termios.input |= IMAXBEL);
     screen.typed(vec![b'x'; LINE]);
@@ -299,7 +300,7 @@ proptest::proptest! {
     /// Any bytes under any settings: nothing breaks, no more is shown than there must be room for, and a line is read as it was kept.
     #[test]
     fn anything_may_be_typed(
-        steps in proptest::collection::vec((0..3u8, proptest::prelude::any::<[u32; 3]>(), proptest::collection::vec(0..=255u8, 0..600)), 1..20),
+        steps in proptest::collection::vec((0..3u8, proptest::prelude::any::<[u32; 3]>(), proptest::collection::vec(0..=255u8, 0..if cfg!(miri) { 40 } else { 600 })), 1..20),
     ) {
         let mut tty = Tty::new();
         for (what, [input, output, local], bytes) in steps {
