@@ -1,13 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The results by crate as JSON, and the table for people that is written from them."""
 
-import json
-import os
-from pathlib import Path
-
-from report import matching
-
-KINDS = ("passed", "failed", "ignored", "not_run")
+from results import TOTALS, Kept, cells, counts, failures, first_line, matching, not_run
 
 
 class Results:
@@ -15,27 +9,18 @@ class Results:
     failures (test -> text) and reasons (test -> why it is not run). Kept from run to run: a run of some crates replaces theirs."""
 
     def __init__(self, path):
-        self.path = Path(path)
-        try:
-            self.crates = json.loads(self.path.read_text())
-        except (OSError, ValueError):
-            self.crates = {}
+        self.kept = Kept(path)
+        self.crates = self.kept.entries
 
     def put(self, crate, outcomes, seconds, when, problem=None):
         """`outcomes`: program's name -> Outcome of the runner. `problem`: why nothing of the crate was run."""
-        programs = {}
-        for name, outcome in outcomes.items():
-            counts = {kind: sum(1 for result, _ in outcome.results.values() if result == kind) for kind in KINDS[:3]}
-            programs[name] = {
-                **counts, "not_run": len(outcome.missing), "seconds": round(outcome.seconds, 1), "reasons": outcome.missing,
-                "failures": {test: text for test, (result, text) in outcome.results.items() if result == "failed"},
-            }
-        total = {kind: sum(counts[kind] for counts in programs.values()) for kind in KINDS}
+        programs = {name: counts(outcome.results, outcome.missing) | {"seconds": round(outcome.seconds, 1)} for name, outcome in outcomes.items()}
+        total = {kind: sum(program[kind] for program in programs.values()) for kind in TOTALS}
         if problem:
             total["failed"] += 1
         self.crates[crate.name] = {"version": crate.version, **total, "seconds": round(seconds, 1), "when": round(when),
                                    "options": list(crate.options), "problem": problem, "programs": programs}
-        self.save()
+        self.kept.save(sorted(self.crates))
         return self.crates[crate.name]
 
     def judge_again(self, entries):
@@ -45,15 +30,9 @@ class Results:
                 for test, (_, reason) in matching(entries, name, list(program["failures"])).items():
                     del program["failures"][test]
                     program["reasons"][test] = reason
-                    for counts in (program, crate):
-                        counts["failed"] -= 1
-                        counts["not_run"] += 1
-
-    def save(self):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_suffix(".new")
-        new.write_text(json.dumps(dict(sorted(self.crates.items())), indent=1) + "\n")
-        os.replace(new, self.path)
+                    for entry in (program, crate):
+                        entry["failed"] -= 1
+                        entry["not_run"] += 1
 
     def has(self, crate):
         """Whether there is a result of this crate as the list has it now."""
@@ -72,32 +51,15 @@ class Results:
                  "| Crate | Version | Uses | Passed | Failed | Ignored | Not run |", "|---|---|---|--:|--:|--:|--:|"]
         for crate in crates:
             entry = self.crates[crate.name]
-            numbers = " | ".join(str(entry[kind]) for kind in KINDS)
-            lines.append(f"| {crate.name} | {crate.version} | {crate.why} | {numbers} |")
-        total = {kind: sum(self.crates[crate.name][kind] for crate in crates) for kind in KINDS}
-        lines.append(f"| **{len(crates)} crates** | | | " + " | ".join(f"**{total[kind]}**" for kind in KINDS) + " |")
+            lines.append(f"| {crate.name} | {crate.version} | {crate.why} | {cells(entry)} |")
+        total = {kind: sum(self.crates[crate.name][kind] for crate in crates) for kind in TOTALS}
+        lines.append(f"| **{len(crates)} crates** | | | {cells(total, '**')} |")
         lines += ["", "*Ignored*: by the crate's own mark in the test, on Linux too.", ""]
         with_options = [crate for crate in crates if crate.options]
         if with_options:
             lines += ["Options of `cargo sel4 test`: " + "; ".join(f"{crate.name} `{' '.join(crate.options)}`" for crate in with_options) + ".", ""]
-        lines += ["## Failed", ""]
-        failed = [f"- `{name}`: `{test}`: {first_line(text)}" for crate in crates
-                  for name, program in self.crates[crate.name]["programs"].items() for test, text in program["failures"].items()]
+        programs = [program for crate in crates for program in self.crates[crate.name]["programs"].items()]
+        failed = failures(programs)
         failed += [f"- `{crate.name}`: {first_line(problem)}" for crate in crates if (problem := self.crates[crate.name]["problem"])]
-        lines += failed or ["None."]
-        lines += ["", "## Not run", ""]
-        not_run = []
-        for crate in crates:
-            for name, program in self.crates[crate.name]["programs"].items():
-                by_reason = {}
-                for test, reason in program["reasons"].items():
-                    by_reason.setdefault(reason, []).append(test)
-                for reason, tests in by_reason.items():
-                    not_run += [f"- `{name}`, {len(tests)}: {reason}.", *(f"  - `{test}`" for test in tests)]
-        lines += not_run or ["None."]
+        lines += ["## Failed", "", *(failed or ["None."]), "", "## Not run", "", *(not_run(programs) or ["None."])]
         return "\n".join(lines) + "\n"
-
-
-def first_line(text):
-    """What of an output fits into a list."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no output")

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import libtest
-from report import matching
+from results import matching
 from suites import tests_of
 
 # Boots for one suite: more tests than this that end the program are a fault of the system, not of the tests.
