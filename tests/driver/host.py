@@ -15,6 +15,7 @@ def tests():
     yield Test("host: runner of suites", runner_of_suites)
     yield Test("host: cargo test", cargo_test)
     yield Test("host: cargo clippy", clippy)
+    yield Test("host: cargo fmt", fmt)
     yield Test("host: Miri", miri)
     yield Test("host: fuzz targets", fuzz)
 
@@ -40,6 +41,18 @@ def clippy(place):
         raise Skip("this toolchain has no clippy")
     command, seconds, more = cargo(place, "clippy", "--workspace", "--all-targets", "--jobs", "2", "--", "-D", "warnings")
     place.expect_success(command, seconds, **more)
+
+
+# The workspace, and what is none of it.
+MANIFESTS = ("", "crates/muslcsys/fuzz", "tests/cargo-sel4/fixture", "tests/images/arguments", "tests/images/memory",
+             "tests/outside-project/greeting", "tests/sel4/rust")
+
+
+def fmt(place):
+    if place.run(["cargo", "fmt", "--version"], 60).code != 0:
+        raise Skip("this toolchain has no rustfmt")
+    for folder in MANIFESTS:
+        place.expect_success(["cargo", "fmt", "--all", "--check", "--manifest-path", TOP / folder / "Cargo.toml"], 300)
 
 
 def miri(place):

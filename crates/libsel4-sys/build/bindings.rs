@@ -1,8 +1,8 @@
 //! Lets bindgen read libsel4: Rust declarations, and C wrappers of what the headers define as static inline.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::io;
+use std::path::{Path, PathBuf};
 
 use bindgen::callbacks::{IntKind, MacroParsingBehavior, ParseCallbacks};
 use bindgen::{Builder, EnumVariation, RustEdition};

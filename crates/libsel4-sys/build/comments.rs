@@ -51,7 +51,9 @@ fn replacement(tag: &str) -> String {
         "texttt" => value("text").map(|(text, _)| format!("`{text}`")),
         "obj" => value("name").map(|(name, _)| name.to_owned()),
         // A reference to a section of the manual, by the label it has there.
-        "autoref" | "shortref" => value("label").or(value("sec")).map(|(label, _)| format!("the manual's section {label}")),
+        "autoref" | "shortref" => {
+            value("label").or(value("sec")).map(|(label, _)| format!("the manual's section {label}"))
+        }
         "errorenumdesc" => Some("`seL4_NoError` or the error (manual, \"Error codes\")".into()),
         _ => None,
     }

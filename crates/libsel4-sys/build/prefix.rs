@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 const SETTING: &str = "SEL4_PREFIX";
 
 /// Headers without which there is nothing to bind, below the include folder.
-const REQUIRED: [&str; 4] =
-    ["sel4/sel4.h", "interfaces/sel4_client.h", "sel4/syscall.h", "kernel/gen_config.h"];
+const REQUIRED: [&str; 4] = ["sel4/sel4.h", "interfaces/sel4_client.h", "sel4/syscall.h", "kernel/gen_config.h"];
 
 /// An installed seL4 whose headers were found and are for AArch64.
 pub struct Prefix {

@@ -43,7 +43,8 @@ fn an_aarch64_prefix_is_taken() {
 #[test]
 fn another_architecture_is_refused() {
     // The name in a comment defines nothing: that is how seL4 writes an option that is off.
-    let config = "#define CONFIG_ARCH_RISCV  1\n/* disabled: CONFIG_ARCH_AARCH64 */\n#define CONFIG_ARCH_AARCH64_NOT 1\n";
+    let config =
+        "#define CONFIG_ARCH_RISCV  1\n/* disabled: CONFIG_ARCH_AARCH64 */\n#define CONFIG_ARCH_AARCH64_NOT 1\n";
     assert!(refusal(&folder("riscv", &complete(config))).contains("AArch64"));
 }
 

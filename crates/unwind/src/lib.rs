@@ -27,8 +27,7 @@ mod sel4 {
 
     /// Standard error.
     const STDERR: c_int = 2;
-    const MESSAGE: &[u8] =
-        b"libunwind: unwind tables are damaged, or use an expression that is not supported\n";
+    const MESSAGE: &[u8] = b"libunwind: unwind tables are damaged, or use an expression that is not supported\n";
 
     /// Ends the program: the unwinder panics only on unwind tables that it cannot follow.
     #[panic_handler]

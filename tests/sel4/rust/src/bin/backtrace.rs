@@ -12,11 +12,7 @@ thread_local!(static COUNTS: Cell<(u32, u32)> = const { Cell::new((0, 0)) });
 fn check(holds: bool, name: &str, why: impl std::fmt::Debug) {
     let (done, failed) = COUNTS.get();
     COUNTS.set((done + 1, failed + u32::from(!holds)));
-    if holds {
-        println!("ok {name}")
-    } else {
-        println!("FAILED {name}: {why:?}")
-    }
+    if holds { println!("ok {name}") } else { println!("FAILED {name}: {why:?}") }
 }
 
 #[inline(never)]

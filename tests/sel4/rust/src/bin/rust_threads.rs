@@ -67,7 +67,15 @@ fn panics() {
     check("a scope panics if one of its threads did", scoped.is_err());
     equal("after all of them have ended", drops.load(SeqCst), 3);
 
-    let threads: Vec<_> = (0..50).map(|i| thread::spawn(move || if i % 2 == 0 { panic!("{i}") })).collect();
+    let threads: Vec<_> = (0..50)
+        .map(|i| {
+            thread::spawn(move || {
+                if i % 2 == 0 {
+                    panic!("{i}")
+                }
+            })
+        })
+        .collect();
     let failed = threads.into_iter().map(|t| t.join()).filter(Result::is_err).count();
     equal("half of fifty threads panic", failed, 25);
     // Six besides those; one is the scope's own.
@@ -137,14 +145,16 @@ fn waiting() {
     pair.1.notify_all();
     equal("a condition wakes all", threads.into_iter().map(|t| t.join().unwrap()).sum::<i32>(), 36);
     let before = Instant::now();
-    let timed_out = pair.1.wait_timeout_while(pair.0.lock().unwrap(), Duration::from_millis(8), |_| true).unwrap().1.timed_out();
+    let timed_out =
+        pair.1.wait_timeout_while(pair.0.lock().unwrap(), Duration::from_millis(8), |_| true).unwrap().1.timed_out();
     check("a condition in vain ends in time", timed_out && before.elapsed() >= Duration::from_millis(8));
 
     let barrier = Barrier::new(5);
     let leaders = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..5 {
-            scope.spawn(|| (0..20).for_each(|_| drop(barrier.wait().is_leader().then(|| leaders.fetch_add(1, SeqCst)))));
+            scope
+                .spawn(|| (0..20).for_each(|_| drop(barrier.wait().is_leader().then(|| leaders.fetch_add(1, SeqCst)))));
         }
     });
     equal("a barrier has one leader a round", leaders.load(SeqCst), 20);
@@ -183,7 +193,11 @@ fn waiting() {
     equal("a channel of two loses nothing", receiver.iter().sum::<u64>(), 1999 * 1000);
     senders.into_iter().for_each(|t| t.join().unwrap());
     let (sender, receiver) = mpsc::channel::<()>();
-    equal("nothing comes in time", receiver.recv_timeout(Duration::from_millis(3)), Err(mpsc::RecvTimeoutError::Timeout));
+    equal(
+        "nothing comes in time",
+        receiver.recv_timeout(Duration::from_millis(3)),
+        Err(mpsc::RecvTimeoutError::Timeout),
+    );
     drop(sender);
     equal("nor from nobody", receiver.recv(), Err(mpsc::RecvError));
 }
