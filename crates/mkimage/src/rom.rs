@@ -149,7 +149,7 @@ pub fn check(bytes: &[u8]) -> Result<(), (u64, String)> {
             let cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
             (at, if cut_off { "truncated".to_owned() } else { error.to_string().to_lowercase() })
         };
-        // The library takes members with checksums too; muslcsys does not.
+        // The library takes members with checksums too, and looks at none.
         if bytes[at as usize..].get(..MAGIC.len()).is_some_and(|magic| magic != MAGIC) {
             return Err((at, "invalid magic number".to_owned()));
         }

@@ -28,7 +28,7 @@
 //!
 //! The modules with plain logic (`mm::areas`, `object::pool`, `thread::futex`, `thread::waiting`, `time::deadlines`, `sync`, `fs::wait_queue`) know no kernel
 //! and are tested on the host; `sync`, `fs::wait_queue` and `thread::waiting` are model-checked with loom (`RUSTFLAGS="--cfg loom" cargo test --release`).
-//! The others exist only for targets of vendor `sel4`.
+//! The others exist only for targets of vendor `sel4`. What reads archives and paths has fuzz targets, in the folder `fuzz` of this crate.
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(target_vendor = "sel4", feature(macro_metavar_expr_concat))]
 #![allow(clippy::new_without_default, reason = "what is made here is made once, as a constant")]
