@@ -64,9 +64,12 @@ function(cargo_below_libc name kind)
     endif()
     set(target "${RUST_TARGET_FOLDER}/aarch64-sel4-musl-abort.json")
     list(JOIN arg_FEATURES "," features)
+    # Nothing unwinds through it: it calls nothing of the program's, whose signal handlers have frames of their own. Its tables would be half
+    # of all that a program has.
+    set(flags "target.aarch64-sel4-musl-abort.rustflags=[\"-Cforce-unwind-tables=no\"]")
     _cargo_command(OUTPUT "${CMAKE_BINARY_DIR}/below-libc/${file}" ARTIFACT "aarch64-sel4-musl-abort/sel4/${file}"
         MANIFEST "${arg_MANIFEST}"
-        CARGO --package ${name} ${cargo} "--features=${features}" --profile sel4 --target "${target}" -Zjson-target-spec
+        CARGO --package ${name} ${cargo} "--features=${features}" --config "${flags}" --profile sel4 --target "${target}" -Zjson-target-spec
             -Zbuild-std=core,alloc,compiler_builtins -Zbuild-std-features=compiler-builtins-mem
         ENVIRONMENT ${arg_ENVIRONMENT} DEPENDS "${target}" ${arg_DEPENDS}
         COMMENT "Building ${name} for seL4, without std")
