@@ -12,6 +12,7 @@ use crate::mm::pages::FilePage;
 use crate::sync::mutex::Mutex;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Linux's number for a read-only file system in memory (ROMFS_MAGIC of magic.h).
@@ -156,10 +157,28 @@ impl Inode {
         Some(())
     }
 
+    /// Takes the entries of a directory out of it.
+    fn take_entries(&mut self, to: &mut Vec<Entries<Arc<Inode>>>) {
+        if let Body::Directory(directory) = &self.body {
+            to.push(core::mem::replace(&mut directory.lock().entries, Entries::new()));
+        }
+    }
+
     fn bytes(&self) -> &'static [u8] {
         match &self.body {
             Body::Leaf(_, bytes, _) => *bytes.lock(),
             Body::Directory(_) => &[],
+        }
+    }
+}
+
+/// One after the other: the directories of a broken archive may be deeper than the stack.
+impl Drop for Inode {
+    fn drop(&mut self) {
+        let mut left = Vec::new();
+        self.take_entries(&mut left);
+        while let Some(entries) = left.pop() {
+            entries.into_children().filter_map(Arc::into_inner).for_each(|mut child| child.take_entries(&mut left));
         }
     }
 }

@@ -133,6 +133,20 @@ fn a_broken_archive_is_refused_with_the_offset() {
     assert_eq!(read(forever(bytes), 4).err(), Some(Broken { offset: 0, what: "no header of the newc format" }));
 }
 
+/// Which is what a boot has.
+#[test]
+fn a_broken_archive_with_deep_directories_takes_little_stack() {
+    let deep = ["a"; 2040].join("/");
+    let same: (&str, u32, u32, u32, &[u8]) = ("b", 0o100644, 2, 1, b"");
+    let small = std::thread::Builder::new().stack_size(64 << 10);
+    let reads = small.spawn(move || {
+        let refused = archive(&[(&deep, 0o100644, 1, 1, b"x"), same, same]).err();
+        assert_eq!(refused.map(|broken| broken.what), Some("two members of one name"));
+        drop(archive(&[(&deep, 0o100644, 1, 1, b"x")]));
+    });
+    reads.unwrap().join().unwrap();
+}
+
 /// Archives of a few members, damaged here and there.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let name = prop_oneof![8 => "[ab]{1,2}(/[ab]){0,2}", 1 => "[./a]{0,4}", 1 => Just(".".to_owned())];

@@ -62,6 +62,11 @@ impl<T> Entries<T> {
         Some(slot.child)
     }
 
+    /// What all entries lead to.
+    pub fn into_children(self) -> impl Iterator<Item = T> {
+        self.by_name.into_values().map(|slot| slot.child)
+    }
+
     /// Gives the entries behind a position until `give` says that it has enough.
     pub fn each(&self, after: u64, give: &mut dyn FnMut(Entry<'_>) -> bool) {
         for (&next, listed) in self.by_position.range(after.saturating_add(1)..) {
