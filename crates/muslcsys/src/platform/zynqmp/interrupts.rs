@@ -77,7 +77,7 @@ pub extern "C" fn serve() -> ! {
         }
         if badges & DEADLINES != 0 {
             let sched = SCHED.lock();
-            clock::set_alarm(sched.deadlines.earliest());
+            clock::set_alarm(sched.next_deadline());
         }
         if badges & CONSOLE != 0 {
             crate::fs::console::serve();
