@@ -222,7 +222,7 @@ mod tests {
         #![proptest_config(crate::testing::cases(2))]
         /// Against a queue of bytes.
         #[test]
-        fn as_a_queue_of_bytes(start in 1..5usize, steps in prop::collection::vec((0..6u8, 0..9000usize), 1..60)) {
+        fn as_a_queue_of_bytes(start in 1..5usize, steps in prop::collection::vec((0..6u8, 0..9000usize), crate::testing::steps(60))) {
             let mut ring = Ring::new(start);
             let mut model = VecDeque::new();
             let mut next = 0u8;

@@ -128,7 +128,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::testing::cases(4))]
         #[test]
-        fn no_slot_is_given_twice(ops in prop::collection::vec(any::<(bool, u16)>(), 1..600)) {
+        fn no_slot_is_given_twice(ops in prop::collection::vec(any::<(bool, u16)>(), crate::testing::steps(600))) {
             let (mut copies, mut taken) = (Copies::new(3), BTreeMap::new());
             for (take, pick) in ops {
                 if take {

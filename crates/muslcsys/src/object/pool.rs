@@ -420,7 +420,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::testing::cases(2))]
         #[test]
-        fn no_piece_is_given_twice_and_none_is_lost(ops in prop::collection::vec((0u8..4, any::<u16>()), 1..2000)) {
+        fn no_piece_is_given_twice_and_none_is_lost(ops in prop::collection::vec((0u8..4, any::<u16>()), crate::testing::steps(2000))) {
             let (mut pool, mut kernel) = (Pool::new(4), Checked::default());
             let before = pool.free_units();
             let (mut units, mut blocks) = (Vec::<Unit>::new(), Vec::<BlockId>::new());

@@ -150,7 +150,7 @@ mod tests {
         #![proptest_config(crate::testing::cases(4))]
         /// Against a list of (key, thread, bitset) in order of arrival.
         #[test]
-        fn as_one_long_list(ops in prop::collection::vec((0u8..5, 0u32..12, 0usize..6, 1u32..8, 0usize..4), 1..300)) {
+        fn as_one_long_list(ops in prop::collection::vec((0u8..5, 0u32..12, 0usize..6, 1u32..8, 0usize..4), crate::testing::steps(300))) {
             let mut futexes = Futexes::new();
             futexes.grow(12);
             let mut model = VecDeque::<(usize, u32, u32)>::new();

@@ -111,7 +111,7 @@ mod tests {
         #![proptest_config(crate::testing::cases(4))]
         /// Against a map from thread to deadline.
         #[test]
-        fn as_a_sorted_map(ops in prop::collection::vec((0u8..4, 0u32..20, 0u64..50), 1..300)) {
+        fn as_a_sorted_map(ops in prop::collection::vec((0u8..4, 0u32..20, 0u64..50), crate::testing::steps(300))) {
             let mut deadlines = Deadlines::new();
             deadlines.grow(20);
             let mut model = BTreeMap::<u32, u64>::new();

@@ -195,7 +195,7 @@ proptest! {
     #![proptest_config(crate::testing::cases(4))]
     /// Counters are filled and emptied, entries added, changed, removed, and all events collected: they are those that the rules say.
     #[test]
-    fn as_the_rules_say(steps in prop::collection::vec((0..7u8, 0..4usize, 0..8u32), 1..80)) {
+    fn as_the_rules_say(steps in prop::collection::vec((0..7u8, 0..4usize, 0..8u32), crate::testing::steps(80))) {
         let epoll = Epoll::new();
         let events: Vec<_> = (0..4).map(|_| counter()).collect();
         let mut model: [Option<Expected>; 4] = [None; 4];

@@ -386,7 +386,7 @@ mod tests {
             (at(), at()).prop_map(|(a, b)| Step::Allocate(a.min(b), a.max(b))),
             (at(), any::<bool>()).prop_map(|(at, data)| Step::Seek(at, data)),
         ];
-        proptest::collection::vec(step, 1..if cfg!(miri) { 8 } else { 40 })
+        proptest::collection::vec(step, crate::testing::steps(40))
     }
 
     proptest! {

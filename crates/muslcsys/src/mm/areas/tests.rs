@@ -142,7 +142,7 @@ proptest! {
     #![proptest_config(crate::testing::cases(4))]
     /// The map against a plain array of pages.
     #[test]
-    fn as_an_array_of_pages(ops in prop::collection::vec((0u8..4, 16usize..80, 1usize..20, 0u8..4, 0usize..3), 1..200)) {
+    fn as_an_array_of_pages(ops in prop::collection::vec((0u8..4, 16usize..80, 1usize..20, 0u8..4, 0usize..3), crate::testing::steps(200))) {
         let mut areas = Areas::new(RANGE, usize::MAX / 2);
         let mut model = [None::<(Attributes, Option<View>)>; 100];
         for (op, first, pages, kind, file) in ops {
