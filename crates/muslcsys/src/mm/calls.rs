@@ -311,14 +311,14 @@ fn protect_first(range: Range<usize>) -> usize {
                 return at;
             }
             left -= 1;
-            let (page, _) = space.vspace.page(at);
-            if page != Page::None && alive {
-                space.vspace.protect(at, access_of(area.attributes));
-            }
-            at = match page {
-                Page::Large => (at + 1).next_multiple_of(LARGE),
-                Page::None if space.vspace.is_empty_block(at) => (at + 1).next_multiple_of(LARGE),
-                _ => at + PAGE,
+            at = match space.vspace.first(&(at..area.end)) {
+                Ok((page, kind)) => {
+                    if alive {
+                        space.vspace.protect(page, access_of(area.attributes));
+                    }
+                    if kind == Page::Large { (page + 1).next_multiple_of(LARGE) } else { page + PAGE }
+                }
+                Err(next) => next,
             };
         }
     }

@@ -265,16 +265,28 @@ impl Space {
     /// Gives back what is behind the pages of a piece of an area, large pages lying in it wholly.
     pub fn release(&mut self, piece: Area) {
         if piece.attributes.contains(Attributes::FILE) {
-            for page in (piece.start..piece.end).step_by(PAGE) {
-                if let Some(copy) = self.vspace.unmap_copy(page) {
-                    let (frame, memory) = self.objects.give_copy(copy);
-                    self.areas.uncharge(usize::from(memory));
-                    self.release_file_page(frame);
-                }
+            let mut rest = piece.start..piece.end;
+            while rest.start < rest.end {
+                rest.start = match self.vspace.first(&rest) {
+                    Ok((page, _)) => {
+                        self.release_copy(page);
+                        page + PAGE
+                    }
+                    Err(next) => next,
+                };
             }
         }
         let writable = piece.attributes.contains(Attributes::WRITE);
         self.vspace.release(&mut self.objects, piece.start..piece.end, writable);
+    }
+
+    /// Gives back the copy of a file's page that is behind an address, if one is.
+    fn release_copy(&mut self, page: usize) {
+        if let Some(copy) = self.vspace.unmap_copy(page) {
+            let (frame, memory) = self.objects.give_copy(copy);
+            self.areas.uncharge(usize::from(memory));
+            self.release_file_page(frame);
+        }
     }
 
     /// Splits the large pages that the range's ends lie within.

@@ -212,11 +212,24 @@ impl VSpace {
 
     /// Whether nothing at all is in the 2 MiB around an address.
     pub fn is_empty_block(&mut self, address: usize) -> bool {
-        match self.entry(address) {
-            Some(Entry::Large { .. }) => false,
-            Some(Entry::Table(table)) => table.pages == 0,
-            Some(Entry::None) | None => true,
+        let start = address & !(LARGE - 1);
+        self.first(&(start..start + LARGE)).is_err()
+    }
+
+    /// The first address of a range with something there, as far as it lies in the 2 MiB of its start, and what is there; else where to look on.
+    pub fn first(&mut self, range: &Range<usize>) -> Result<(usize, Page), usize> {
+        let end = (range.start + 1).next_multiple_of(LARGE).min(range.end);
+        match self.entry(range.start) {
+            Some(Entry::Large { .. }) => return Ok((range.start, Page::Large)),
+            Some(Entry::Table(table)) if table.pages > 0 && range.start < end => {
+                let slots = &table.slots[slot_of(range.start)..=slot_of(end - PAGE)];
+                if let Some(found) = slots.iter().position(|&slot| slot != Slot::NONE) {
+                    return Ok((range.start + found * PAGE, Page::Small));
+                }
+            }
+            _ => {}
         }
+        Err(end)
     }
 
     /// Puts a fresh zero frame of 4 KiB behind an address that has none.
@@ -331,8 +344,10 @@ impl VSpace {
                     objects.give_block(block);
                 }
                 Some(Entry::Table(_)) => {
-                    for page in (at..next.min(range.end)).step_by(PAGE) {
+                    let mut rest = at..next.min(range.end);
+                    while let Ok((page, _)) = self.first(&rest) {
                         self.release_small(objects, page, writable);
+                        rest.start = page + PAGE;
                     }
                     if self.empty_tables > SPARE_TABLES {
                         self.drop_table(objects, at);
