@@ -106,6 +106,20 @@ pub fn learn_scheduling(info: &raw::seL4_BootInfo) {
     let _ = info;
 }
 
+/// Takes a stopped thread's scheduling context from it, so that its TCB can be configured again: seL4 13.0.0 refuses to bind a TCB that has
+/// one, even its own.
+#[cfg(sel4_mcs)]
+pub fn unbind_context(context: CPtr) -> Result {
+    // SAFETY: as for every invocation (`sel4.rs`).
+    check(unsafe { raw::seL4_SchedContext_Unbind(context.0 as _) } as i64)
+}
+
+/// There are no scheduling contexts.
+#[cfg(not(sel4_mcs))]
+pub fn unbind_context(_: CPtr) -> Result {
+    Ok(())
+}
+
 /// Has a thread run on a core from now on; `context` is its scheduling context.
 #[cfg(sel4_mcs)]
 pub fn set_core(_: CPtr, context: CPtr, core: u8) -> Result {

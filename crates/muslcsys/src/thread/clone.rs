@@ -231,6 +231,7 @@ pub fn keep_place(sched: &mut Sched, index: u32) {
 /// Gives a place's objects back.
 fn strip(space: &mut Space, index: u32, unit: Unit) {
     sel4::tcb_suspend(cspace::unit(unit)).expect("a place's TCB can be suspended");
+    sel4::unbind_context(cspace::sched_context(unit)).expect("a context can be unbound");
     space.vspace.release(&mut space.objects, stack_and_record(index), true);
     space.objects.give(unit);
     space.areas.uncharge(PAGES);
