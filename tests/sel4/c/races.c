@@ -150,6 +150,52 @@ static void move_more_than_half(void)
     EQUAL("and is no longer promised", after.promised_pages, before.promised_pages);
 }
 
+/* One thread changes what may be done with memory that another takes away, from its first page to its last and back: every piece of it is
+ * either still there or gone, whichever comes first. */
+enum { CONTESTED = 2048 };
+static char *contested;
+static sem_t go, gone;
+static void *take_away(void *rounds)
+{
+    long wrong = 0;
+    for (long i = 0; i < (long)rounds; i++) {
+        while (sem_wait(&go)) {}
+        /* Within what the other's call takes, another moment in each round. */
+        nanosleep(&(struct timespec){0, 20000 + i * 17000}, 0);
+        wrong += munmap(contested, CONTESTED * PAGE) != 0;
+        sem_post(&gone);
+    }
+    return (void *)wrong;
+}
+static void protected_and_unmapped(void)
+{
+    enum { ROUNDS = 100 };
+    int untouched = 0, refused = 0, unexpected = 0;
+    sem_init(&go, 0, 0), sem_init(&gone, 0, 0);
+    /* It runs as soon as its time has come. */
+    pthread_t thread = start_waiting(take_away, (void *)ROUNDS);
+    for (int i = 0; i < ROUNDS; i++) {
+        contested = mmap(0, CONTESTED * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        NEED(contested != MAP_FAILED && madvise(contested, CONTESTED * PAGE, MADV_NOHUGEPAGE) == 0);
+        for (int page = 0; page < CONTESTED; page++)
+            contested[page * PAGE] = 1;
+        NEED(mprotect(contested, CONTESTED * PAGE, PROT_READ) == 0);
+        sem_post(&go);
+        int result = mprotect(contested, CONTESTED * PAGE, PROT_READ | PROT_WRITE);
+        refused += result && errno == ENOMEM, unexpected += result && errno != ENOMEM;
+        while (sem_wait(&gone)) {}
+        char *again = mmap(contested, CONTESTED * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        NEED(again == contested);
+        for (int page = 0; page < CONTESTED; page++)
+            untouched += !contested[page * PAGE];
+        munmap(contested, CONTESTED * PAGE);
+    }
+    EQUAL("memory that another protects is taken away", (long)result_of(thread), 0);
+    EQUAL("protecting it works, or there is none", unexpected, 0);
+    printf("   %d of %d were gone before\n", refused, ROUNDS);
+    EQUAL("and the same addresses are zero afterwards", untouched, ROUNDS * CONTESTED);
+}
+
 int main(void)
 {
     struct sigaction action = {.sa_handler = handler};
@@ -160,5 +206,6 @@ int main(void)
     many_at_once_come_and_go();
     EQUAL("a thread sets its own priority", (long)result_of(start(set_own_priority, 0)), 0);
     move_more_than_half();
+    protected_and_unmapped();
     return check_end();
 }

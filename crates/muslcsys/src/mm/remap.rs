@@ -4,7 +4,7 @@
 //! touches the old ones has lost a race that Linux would decide as well, and new ones nobody knows yet.
 
 use super::areas::{Area, Attributes, PAGE};
-use super::calls::{AT_ONCE, CHANGES, choose, clear, is_programs, range, unmap};
+use super::calls::{AT_ONCE, CHANGES, choose, clear, is_programs, protect, range, unmap};
 use super::files;
 use super::space::{SPACE, Space, SpaceGuard, access_of};
 use super::vspace::{LARGE, Page};
@@ -122,7 +122,10 @@ fn relocate_pages(from: Range<usize>, to: Option<Range<usize>>, length: usize) -
         Err(error) => {
             let mut space = SPACE.lock();
             space.areas.uncharge(promised);
-            space.areas.change(from, |old| old - MOVING).expect("what was promised before");
+            space.areas.change(from.clone(), |old| old - MOVING).expect("what was promised before");
+            drop(space);
+            // A change of permissions that came to the pages meanwhile has passed them over.
+            protect(from);
             Err(error)
         }
     }

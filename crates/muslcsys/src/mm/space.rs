@@ -276,8 +276,9 @@ impl Space {
                 };
             }
         }
-        let writable = piece.attributes.contains(Attributes::WRITE);
-        self.vspace.release(&mut self.objects, piece.start..piece.end, writable);
+        // Threads may still use what is not being torn down: a copy of a file's part that the file loses.
+        let in_place = piece.attributes.contains(Attributes::DYING);
+        self.vspace.release(&mut self.objects, piece.start..piece.end, in_place);
     }
 
     /// Gives back the copy of a file's page that is behind an address, if one is.

@@ -2,6 +2,9 @@
 //!
 //! A frame that the program must not touch for now (PROT_NONE) stays, unmapped but remembered. Free frames are always zero:
 //! a frame is cleared when it is released, through the mapping it still has, so a page fault finds one ready.
+//!
+//! What a page's mapping allows is remembered here as well: an area's permissions are changed before its pages', and other calls come
+//! between.
 
 use super::areas::PAGE;
 use super::layout;
@@ -22,7 +25,7 @@ const ENTRIES: usize = 512;
 pub const SPARE_TABLES: usize = 16;
 
 /// A small page's entry: the number of its frame, or of the copy of a file's page, plus one, so that zero is none; which of the two;
-/// and whether it is mapped.
+/// whether it is mapped, and whether it may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Slot(u32);
 
@@ -30,14 +33,15 @@ impl Slot {
     const NONE: Slot = Slot(0);
     const HIDDEN: u32 = 1 << 31;
     const COPY: u32 = 1 << 30;
-    fn mapped(unit: Unit) -> Self {
+    const WRITABLE: u32 = 1 << 29;
+    fn of_unit(unit: Unit) -> Self {
         Self(unit.0 + 1)
     }
     fn of_copy(copy: capability::Copy) -> Self {
         Self(copy.0 + 1 | Self::COPY)
     }
     fn number(self) -> Option<u32> {
-        (self.0 & !(Self::HIDDEN | Self::COPY)).checked_sub(1)
+        (self.0 & !(Self::HIDDEN | Self::COPY | Self::WRITABLE)).checked_sub(1)
     }
     /// The program's own frame.
     fn unit(self) -> Option<Unit> {
@@ -54,11 +58,17 @@ impl Slot {
     fn is_hidden(self) -> bool {
         self.0 & Self::HIDDEN != 0
     }
-    fn hidden(self) -> Self {
-        Self(self.0 | Self::HIDDEN)
+    fn is_writable(self) -> bool {
+        self.0 & Self::WRITABLE != 0
     }
-    fn shown(self) -> Self {
-        Self(self.0 & !Self::HIDDEN)
+    /// The same, mapped with these rights or not at all.
+    fn with(self, access: Option<Access>) -> Self {
+        let there = self.0 & !(Self::HIDDEN | Self::WRITABLE);
+        Self(match access {
+            None => there | Self::HIDDEN,
+            Some(access) if access.write => there | Self::WRITABLE,
+            Some(_) => there,
+        })
     }
 }
 
@@ -70,7 +80,11 @@ struct Table {
 
 enum Entry {
     None,
-    Large { block: BlockId, hidden: bool },
+    /// A large frame, mapped with these rights or not at all.
+    Large {
+        block: BlockId,
+        access: Option<Access>,
+    },
     Table(Box<Table>),
 }
 
@@ -201,7 +215,7 @@ impl VSpace {
     /// What is at an address, and whether it is mapped.
     pub fn page(&mut self, address: usize) -> (Page, bool) {
         match self.entry(address) {
-            Some(Entry::Large { hidden, .. }) => (Page::Large, !*hidden),
+            Some(Entry::Large { access, .. }) => (Page::Large, access.is_some()),
             Some(Entry::Table(table)) => match table.slots[slot_of(address)] {
                 Slot::NONE => (Page::None, false),
                 slot => (Page::Small, !slot.is_hidden()),
@@ -246,7 +260,7 @@ impl VSpace {
     pub fn map_unit(&mut self, objects: &mut Objects, unit: Unit, address: usize, access: Access) -> Result<(), Errno> {
         self.table(objects, address)?;
         sel4::page_map(cspace::unit(unit), address, access).map_err(|_| Errno::ENOMEM)?;
-        self.set_slot(address, Slot::mapped(unit));
+        self.set_slot(address, Slot::of_unit(unit).with(Some(access)));
         Ok(())
     }
 
@@ -262,8 +276,7 @@ impl VSpace {
         if let Some(access) = access {
             sel4::page_map(cspace::copy(copy), address, access).map_err(|_| Errno::ENOMEM)?;
         }
-        let slot = Slot::of_copy(copy);
-        self.set_slot(address, if access.is_some() { slot } else { slot.hidden() });
+        self.set_slot(address, Slot::of_copy(copy).with(access));
         Ok(())
     }
 
@@ -288,7 +301,7 @@ impl VSpace {
             objects.give_block(block);
             return Err(Errno::ENOMEM);
         }
-        *self.entry(address).expect("the directory is there") = Entry::Large { block, hidden: false };
+        *self.entry(address).expect("the directory is there") = Entry::Large { block, access: Some(access) };
         Ok(())
     }
 
@@ -316,37 +329,39 @@ impl VSpace {
     /// Gives a page that is there the rights `access`, or hides it.
     pub fn protect(&mut self, address: usize, access: Option<Access>) {
         match self.entry(address) {
-            Some(Entry::Large { block, hidden }) => {
-                let frame = cspace::large_frame(*block);
-                *hidden = !set_access((frame, LARGE), address & !(LARGE - 1), *hidden, access);
+            Some(Entry::Large { block, access: old }) => {
+                set_access((cspace::large_frame(*block), LARGE), address & !(LARGE - 1), old.is_none(), access);
+                *old = access;
             }
             Some(Entry::Table(table)) => {
                 let slot = &mut table.slots[slot_of(address)];
                 if let Some(frame) = slot.frame() {
-                    let mapped = set_access((frame, PAGE), address, slot.is_hidden(), access);
-                    *slot = if mapped { slot.shown() } else { slot.hidden() };
+                    set_access((frame, PAGE), address, slot.is_hidden(), access);
+                    *slot = slot.with(access);
                 }
             }
             _ => {}
         }
     }
 
-    /// Releases every frame of the program's own in the range, cleared; large pages must lie in it wholly. `writable` says how they are mapped.
-    pub fn release(&mut self, objects: &mut Objects, range: Range<usize>, writable: bool) {
+    /// Releases every frame of the program's own in the range, cleared; large pages must lie in it wholly. `in_place`: nobody touches them any
+    /// more, so that they are cleared where they are, if they are mapped for writing.
+    pub fn release(&mut self, objects: &mut Objects, range: Range<usize>, in_place: bool) {
         let mut at = range.start;
         while at < range.end {
             let next = (at + 1).next_multiple_of(LARGE);
             match self.entry(at) {
-                Some(entry @ &mut Entry::Large { block, hidden }) => {
+                Some(entry @ &mut Entry::Large { block, access }) => {
                     debug_assert!(at.is_multiple_of(LARGE) && next <= range.end);
                     *entry = Entry::None;
-                    release_frame(cspace::large_frame(block), at, LARGE, writable && !hidden, !hidden);
+                    let writable = access.is_some_and(|access| access.write);
+                    release_frame(cspace::large_frame(block), at, LARGE, in_place && writable, access.is_some());
                     objects.give_block(block);
                 }
                 Some(Entry::Table(_)) => {
                     let mut rest = at..next.min(range.end);
                     while let Ok((page, _)) = self.first(&rest) {
-                        self.release_small(objects, page, writable);
+                        self.release_small(objects, page, in_place);
                         rest.start = page + PAGE;
                     }
                     if self.empty_tables > SPARE_TABLES {
@@ -363,12 +378,12 @@ impl VSpace {
         }
     }
 
-    fn release_small(&mut self, objects: &mut Objects, page: usize, writable: bool) {
+    fn release_small(&mut self, objects: &mut Objects, page: usize, in_place: bool) {
         let Some(Entry::Table(table)) = self.entry(page) else { return };
         let slot = table.slots[slot_of(page)];
         let Some(unit) = slot.unit() else { return };
         self.set_slot(page, Slot::NONE);
-        release_frame(cspace::unit(unit), page, PAGE, writable && !slot.is_hidden(), !slot.is_hidden());
+        release_frame(cspace::unit(unit), page, PAGE, in_place && slot.is_writable(), !slot.is_hidden());
         objects.give(unit);
     }
 
@@ -389,8 +404,8 @@ impl VSpace {
                 if shown {
                     sel4::page_unmap(frame).expect("a mapped frame can be unmapped");
                 }
-                let mapped = set_access((frame, PAGE), to, true, access);
-                self.set_slot(to, if mapped { slot.shown() } else { slot.hidden() });
+                set_access((frame, PAGE), to, true, access);
+                self.set_slot(to, slot.with(access));
                 Ok(())
             }
             (Page::Large, shown) => {
@@ -402,8 +417,8 @@ impl VSpace {
                 if shown {
                     sel4::page_unmap(frame).expect("a mapped frame can be unmapped");
                 }
-                let hidden = !set_access((frame, LARGE), to, true, access);
-                *self.entry(to).expect("the directory is there") = Entry::Large { block, hidden };
+                set_access((frame, LARGE), to, true, access);
+                *self.entry(to).expect("the directory is there") = Entry::Large { block, access };
                 Ok(())
             }
         }
@@ -415,7 +430,7 @@ impl VSpace {
     /// readers see the same bytes before and after.
     pub fn split(&mut self, objects: &mut Objects, address: usize, access: Option<Access>) -> Result<(), Errno> {
         let start = address & !(LARGE - 1);
-        let Some(&mut Entry::Large { block, hidden }) = self.entry(start) else { return Ok(()) };
+        let Some(&mut Entry::Large { block, access: old }) = self.entry(start) else { return Ok(()) };
         let large = cspace::large_frame(block);
         let unit = objects.take(Kind::Untyped).ok_or(Errno::ENOMEM)?;
         let Some(made) = objects.make_in(unit, object::PAGE_TABLE) else {
@@ -425,7 +440,7 @@ impl VSpace {
         let mut table = Box::new(Table { unit, pages: 0, slots: [Slot::NONE; ENTRIES] });
         for slot in &mut table.slots {
             match objects.take(Kind::Small) {
-                Some(frame) => *slot = Slot::mapped(frame),
+                Some(frame) => *slot = Slot::of_unit(frame),
                 None => {
                     table.slots.iter().filter_map(|s| s.unit()).for_each(|frame| objects.give(frame));
                     objects.unmake_in(unit);
@@ -434,7 +449,7 @@ impl VSpace {
                 }
             }
         }
-        let source = if hidden {
+        let source = if old.is_none() {
             sel4::page_map(large, layout::WINDOW_LARGE, Access::READ).expect("the window is free");
             layout::WINDOW_LARGE
         } else {
@@ -454,9 +469,8 @@ impl VSpace {
         sel4::page_table_map(made, start).expect("the large page made room");
         for (index, slot) in table.slots.iter_mut().enumerate() {
             let frame = cspace::unit(slot.unit().expect("all slots are filled"));
-            if !set_access((frame, PAGE), start + index * PAGE, true, access) {
-                *slot = slot.hidden();
-            }
+            set_access((frame, PAGE), start + index * PAGE, true, access);
+            *slot = slot.with(access);
         }
         table.pages = ENTRIES;
         self.program_tables += 1;
@@ -468,8 +482,8 @@ impl VSpace {
     }
 }
 
-/// Gives a frame's mapping the rights `access`, or takes it away; tells whether it is mapped afterwards.
-fn set_access((frame, bytes): (CPtr, usize), address: usize, hidden: bool, access: Option<Access>) -> bool {
+/// Gives a frame's mapping the rights `access`, or takes it away.
+fn set_access((frame, bytes): (CPtr, usize), address: usize, hidden: bool, access: Option<Access>) {
     match (hidden, access) {
         (true, Some(access)) => sel4::page_map(frame, address, access).expect("the tables are there"),
         (false, Some(access)) => sel4::page_remap(frame, address, access).expect("a mapped frame can be remapped"),
@@ -480,12 +494,11 @@ fn set_access((frame, bytes): (CPtr, usize), address: usize, hidden: bool, acces
         // What was written as data is fetched as instructions, as Linux makes sure of when it maps a page executable.
         sel4::page_unify(frame, bytes).expect("a mapped frame's caches can be unified");
     }
-    access.is_some()
 }
 
-/// Clears a frame and unmaps it: where it is mapped writable in place, else through the window.
-fn release_frame(frame: CPtr, address: usize, bytes: usize, writable: bool, mapped: bool) {
-    if writable {
+/// Clears a frame and unmaps it: in place, where it is mapped for writing, or through the window.
+fn release_frame(frame: CPtr, address: usize, bytes: usize, in_place: bool, mapped: bool) {
+    if in_place {
         // SAFETY: the addresses are no longer in any living area, and the frame is still mapped at them.
         unsafe { clear(address, bytes) };
         sel4::page_unmap(frame).expect("a mapped frame can be unmapped");
