@@ -4,7 +4,7 @@ use crate::arch;
 use crate::fs::console::emergency;
 use crate::mm::SPACE;
 use crate::mm::areas::Attributes;
-use crate::mm::space::FaultOutcome;
+use crate::mm::space::{FaultOutcome, SpaceGuard};
 use crate::sel4::{self, CPtr, Fault};
 use crate::signal::context::Context;
 use crate::signal::send;
@@ -72,7 +72,7 @@ fn answer(thread: &Thread, fault: Fault) {
                 _ => Attributes::READ,
             };
             // Named first, so that the lock is let go before anything else is done.
-            let outcome = SPACE.lock().fault(address, needs);
+            let outcome = space_for(thread, ip, address).fault(address, needs);
             match outcome {
                 FaultOutcome::Mapped => return,
                 FaultOutcome::NoArea => (linux::SIGSEGV, SEGV_MAPERR, ip, address),
@@ -96,13 +96,38 @@ fn answer(thread: &Thread, fault: Fault) {
         return;
     }
     let context = Context::from_registers(&registers);
-    if thread.tid() == 0 || thread.is_on_kernel_stack(context.sp) {
-        describe(thread, &context, signal, address);
-        defect(format_args!("muslcsys itself faulted"));
+    if is_own(thread, &registers) {
+        own_fault(thread, &context, signal, address);
     }
     // The thread delivers it to itself: only it can touch its stack, which may not be there yet.
     thread.own_fault.set(Some((signal, code, address)));
     let _ = sel4::tcb_write_registers(thread.tcb, &mut send::divert(thread, context), false);
+}
+
+/// The address space, for a thread that faulted: unless that one holds its lock itself, and would never let it go.
+fn space_for(thread: &Thread, ip: usize, address: usize) -> SpaceGuard<'static> {
+    if let Some(space) = SPACE.try_lock() {
+        return space;
+    }
+    // In copies from and to the program's memory no thread holds it.
+    if uaccess::error_return(ip).is_none()
+        && let Ok(registers) = sel4::tcb_read_registers(thread.tcb, false)
+        && is_own(thread, &registers)
+    {
+        own_fault(thread, &Context::from_registers(&registers), linux::SIGSEGV, address);
+    }
+    SPACE.lock()
+}
+
+/// Whether a thread with these registers runs code of `muslcsys`.
+fn is_own(thread: &Thread, registers: &sel4::Registers) -> bool {
+    thread.tid() == 0 || thread.is_on_kernel_stack(registers.sp as usize)
+}
+
+/// Ends the program for a mistake in `muslcsys`.
+fn own_fault(thread: &Thread, context: &Context, signal: u32, address: usize) -> ! {
+    describe(thread, context, signal, address);
+    defect(format_args!("muslcsys itself faulted"))
 }
 
 /// Whether a BRK instruction (Arm ARM, C6.2) is at an address, where an instruction was just executed.
