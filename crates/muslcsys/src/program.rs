@@ -134,7 +134,10 @@ fn vspace_reserve(_: &Thread, [bytes, ..]: [usize; 6]) -> SysResult {
     let mut space = SPACE.prepare()?;
     let start = space.areas.choose(length, LARGE).ok_or(Errno::ENOMEM)?;
     space.areas.charge(length / LARGE)?;
-    space.areas.insert(Area::new(start..start + length, Attributes::RESERVED))?;
+    if space.areas.insert(Area::new(start..start + length, Attributes::RESERVED)).is_err() {
+        space.areas.uncharge(length / LARGE);
+        return Err(Errno::ENOMEM);
+    }
     for address in (start..start + length).step_by(LARGE) {
         let inner = &mut *space;
         if inner.prepare().and_then(|()| inner.vspace.table(&mut inner.objects, address)).is_err() {
