@@ -248,13 +248,10 @@ impl Areas {
 
     /// The pieces of areas within the range.
     pub fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Area> + '_ {
-        let mut at = range.start;
-        core::iter::from_fn(move || {
-            let area = self.next(at).filter(|area| area.start.max(at) < range.end)?;
-            let piece = area.within(&(at..range.end));
-            at = piece.end;
-            Some(piece)
-        })
+        let begun_before = self.find(range.start).map(|area| area.start);
+        // An empty range has no piece, even in the middle of an area.
+        let from = begun_before.filter(|_| !range.is_empty()).unwrap_or(range.start);
+        self.map.range(from..range.end.max(from)).map(move |(_, area)| area.within(&range))
     }
 
     /// Counts what an area on the range would promise beyond what is promised there already, for [`Areas::replace`].
@@ -407,12 +404,35 @@ impl Areas {
             self.charge_with(more, tables)?;
         }
         let mut at = range.start;
-        while let Some(piece) = self.cut_first(at..range.end) {
-            let attributes = change(piece.attributes);
-            self.put(Area { attributes, ..piece });
+        while let Some(piece) = { self.pieces(at..range.end).next() } {
+            let new = Area { attributes: change(piece.attributes), ..piece };
+            if new != piece && !self.change_alone(new) {
+                self.cut_first(at..range.end);
+                self.put(new);
+            }
             at = piece.end;
         }
         Ok(())
+    }
+
+    /// Gives an area, if all of it is `new`'s range, the attributes of `new` where it is; `false` if it is then to be joined with a neighbour, or
+    /// is another.
+    fn change_alone(&mut self, new: Area) -> bool {
+        let before = self.map.range(..new.start).next_back();
+        let behind = self.map.get(&new.end);
+        if before.is_some_and(|(_, before)| new.continues(before))
+            || behind.is_some_and(|behind| behind.continues(&new))
+        {
+            return false;
+        }
+        let Some(area) = self.map.get_mut(&new.start).filter(|area| area.end == new.end) else { return false };
+        // What is counted once stays so.
+        debug_assert!(new.attributes.needs_tables() || !area.attributes.needs_tables());
+        if !area.attributes.needs_tables() && new.attributes.needs_tables() {
+            self.spans.add(&(new.start..new.end));
+        }
+        area.attributes = new.attributes;
+        true
     }
 
     /// Cuts the first piece of the range that an area covers out of the map, leaving its addresses unaccounted for.

@@ -180,6 +180,9 @@ proptest! {
             prop_assert_eq!(areas.spans(), usize::from(model.iter().any(|p| tabled(&p))));
             let charged = model.iter().flatten().filter(|p| p.0.contains(Attributes::CHARGED)).count();
             prop_assert_eq!(areas.charged(), charged);
+            let alike = |a: Option<(Attributes, Option<View>)>| a.map(|(attributes, view)| (attributes, view.map(|view| view.file)));
+            let begins = |page: usize| model[page].is_some() && (page == 0 || alike(model[page - 1]) != alike(model[page]));
+            prop_assert_eq!(areas.count(), (0..model.len()).filter(|&page| begins(page)).count(), "neighbours that are alike are one");
             let mut longest = 0;
             let mut run = 0;
             for page in &model[RANGE.start / PAGE..RANGE.end / PAGE] {
