@@ -248,10 +248,12 @@ impl Areas {
 
     /// The pieces of areas within the range.
     pub fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Area> + '_ {
-        let begun_before = self.find(range.start).map(|area| area.start);
         // An empty range has no piece, even in the middle of an area.
-        let from = begun_before.filter(|_| !range.is_empty()).unwrap_or(range.start);
-        self.map.range(from..range.end.max(from)).map(move |(_, area)| area.within(&range))
+        let first = if range.is_empty() { None } else { self.find(range.start) };
+        let from = first.map_or(range.start, |area| area.end);
+        // Most ranges lie within one area, and need no second search.
+        let others = (from < range.end).then(|| self.map.range(from..range.end)).into_iter().flatten();
+        first.into_iter().chain(others.map(|(_, &area)| area)).map(move |area| area.within(&range))
     }
 
     /// Counts what an area on the range would promise beyond what is promised there already, for [`Areas::replace`].
@@ -318,19 +320,24 @@ impl Areas {
 
     /// Whether every address of the range lies in an area that calls on memory may change.
     pub fn covers(&self, range: Range<usize>) -> bool {
-        let mut at = range.start;
-        while at < range.end {
-            match self.find(at) {
-                Some(area) if area.is_programs() => at = area.end,
-                _ => return false,
+        let end = range.end;
+        let reached = self.pieces(range.clone()).filter(Area::is_programs).fold(range.start, |at, piece| {
+            match piece.start == at {
+                true => piece.end,
+                false => at,
             }
-        }
-        true
+        });
+        reached >= end
     }
 
     /// Whether an address of the range lies in an area that has one of the attributes.
     pub fn has(&self, range: Range<usize>, attributes: Attributes) -> bool {
-        self.pieces(range).any(|piece| piece.attributes.intersects(attributes))
+        self.attributes(range).intersects(attributes)
+    }
+
+    /// The attributes that areas of the range have, all together.
+    pub fn attributes(&self, range: Range<usize>) -> Attributes {
+        self.pieces(range).fold(Attributes::empty(), |all, piece| all | piece.attributes)
     }
 
     /// Whether no address of the range lies in an area.
@@ -418,14 +425,15 @@ impl Areas {
     /// Gives an area, if all of it is `new`'s range, the attributes of `new` where it is; `false` if it is then to be joined with a neighbour, or
     /// is another.
     fn change_alone(&mut self, new: Area) -> bool {
-        let before = self.map.range(..new.start).next_back();
-        let behind = self.map.get(&new.end);
-        if before.is_some_and(|(_, before)| new.continues(before))
-            || behind.is_some_and(|behind| behind.continues(&new))
-        {
+        let mut around = self.map.range_mut(..=new.end).rev().map(|(_, area)| area).peekable();
+        let behind = around.next_if(|area| area.start == new.end);
+        let Some(area) = around.next().filter(|area| area.start == new.start && area.end == new.end) else {
+            return false;
+        };
+        let before = around.next();
+        if before.is_some_and(|before| new.continues(before)) || behind.is_some_and(|behind| behind.continues(&new)) {
             return false;
         }
-        let Some(area) = self.map.get_mut(&new.start).filter(|area| area.end == new.end) else { return false };
         // What is counted once stays so.
         debug_assert!(new.attributes.needs_tables() || !area.attributes.needs_tables());
         if !area.attributes.needs_tables() && new.attributes.needs_tables() {

@@ -243,16 +243,17 @@ pub fn unmap(range: Range<usize>) -> Result<(), Errno> {
     }
     let mut space = loop {
         let space = SPACE.prepare()?;
-        if !space.areas.has(range.clone(), Attributes::BUSY) {
+        let there = space.areas.attributes(range.clone());
+        if there.contains(Attributes::RESERVED) {
+            return Err(Errno::EINVAL);
+        }
+        if !there.contains(Attributes::BUSY) {
             break space;
         }
         // Another call is about to put something there: it comes first.
         drop(space);
         drop(CHANGES.lock());
     };
-    if space.areas.has(range.clone(), Attributes::RESERVED) {
-        return Err(Errno::EINVAL);
-    }
     space.split_ends(&range)?;
     space.areas.change(range.clone(), |old| old | Attributes::DYING).expect("nothing more is promised");
     while let Some(area) = space.areas.first_dying(range.clone()) {
