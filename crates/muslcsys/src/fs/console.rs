@@ -5,7 +5,7 @@
 
 use super::buffers::Sink;
 use super::termios::Termios;
-use super::tty::{Effect, MOST_SHOWN, Ring, Tty};
+use super::tty::{Effect, Ring, Tty};
 use super::wait_queue::{self, WaitQueue};
 use crate::errno::{Errno, SysResult};
 use crate::platform::uart::Uart;
@@ -80,15 +80,7 @@ struct News {
 impl Console {
     /// Takes bytes for the device, processed as the terminal says; gives how many of `bytes` were taken.
     fn put(&mut self, bytes: &[u8]) -> usize {
-        let Self { tty, out, .. } = self;
-        let mut taken = 0;
-        for &byte in bytes {
-            if out.room() < MOST_SHOWN {
-                break;
-            }
-            tty.show(byte, &mut |byte| out.push(byte));
-            taken += 1;
-        }
+        let taken = self.tty.write(bytes, &mut self.out);
         self.full |= taken < bytes.len();
         taken
     }

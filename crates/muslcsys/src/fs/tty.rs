@@ -46,6 +46,15 @@ impl<T: Copy, const N: usize> Ring<T, N> {
         self.items[(self.first + self.length) % N] = item;
         self.length += 1;
     }
+    /// Takes more; there is room.
+    pub fn extend(&mut self, items: &[T]) {
+        debug_assert!(self.room() >= items.len());
+        let at = (self.first + self.length) % N;
+        let (here, around) = items.split_at(items.len().min(N - at));
+        self.items[at..at + here.len()].copy_from_slice(here);
+        self.items[..around.len()].copy_from_slice(around);
+        self.length += items.len();
+    }
     /// The longest piece from the front that is in one piece.
     pub fn front(&self) -> &[T] {
         &self.items[self.first..(self.first + self.length).min(N)]
@@ -419,8 +428,29 @@ impl Tty {
         }
     }
 
+    /// Shows a program's output, as much as there is surely room for; gives how many of the bytes.
+    pub fn write<const N: usize>(&mut self, bytes: &[u8], out: &mut Ring<u8, N>) -> usize {
+        let processed = self.termios.output(linux::OPOST);
+        let mut taken = 0;
+        while taken < bytes.len() && out.room() >= MOST_SHOWN {
+            let rest = &bytes[taken..bytes.len().min(taken + out.room())];
+            // Most of what is shown is shown as it is, and in a piece.
+            let is_plain = |&byte: &u8| !processed || !is_control(byte) && !self.continues(byte);
+            let plain = rest.iter().take_while(|byte| is_plain(byte)).count();
+            if plain == 0 {
+                self.show(rest[0], &mut |byte| out.push(byte));
+                taken += 1;
+            } else {
+                out.extend(&rest[..plain]);
+                self.column += if processed { plain } else { 0 };
+                taken += plain;
+            }
+        }
+        taken
+    }
+
     /// Shows a byte, as output is (OPOST): it becomes up to [`MOST_SHOWN`] bytes.
-    pub fn show(&mut self, byte: u8, show: &mut impl FnMut(u8)) {
+    fn show(&mut self, byte: u8, show: &mut impl FnMut(u8)) {
         let termios = self.termios;
         if !termios.output(linux::OPOST) {
             return show(byte);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::errno::Errno;
 use linux::*;
+use proptest::prelude::*;
 
 struct Screen {
     tty: Tty,
@@ -322,5 +323,40 @@ proptest::proptest! {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::testing::cases(4))]
+    /// Output in pieces, to a device that takes some now and then, is the same bytes as one by one, with the cursor in the same column.
+    #[test]
+    fn output_in_pieces_is_as_byte_by_byte(
+        bytes in prop::collection::vec(prop_oneof![Just(b'a'), Just(b'\n'), Just(b'\t'), Just(0xc3), Just(0xa4), any::<u8>()], crate::testing::steps(400)),
+        takes in prop::collection::vec(0usize..40, 60),
+        flags in 0u32..64,
+        utf8: bool,
+    ) {
+        let output = [OPOST, ONLCR, OCRNL, ONOCR, ONLRET, XTABS];
+        let change = |termios: &mut Termios| {
+            termios.output = output.iter().enumerate().filter(|(bit, _)| flags & 1 << bit != 0).map(|(_, flag)| flag).sum();
+            termios.input = if utf8 { IUTF8 } else { 0 };
+        };
+        let (mut one, mut other) = (Screen::with(change), Screen::with(change));
+        let mut expected = Vec::new();
+        bytes.iter().for_each(|&byte| one.tty.show(byte, &mut |byte| expected.push(byte)));
+        let (mut out, mut shown, mut at) = (Ring::<u8, 32>::new(0), Vec::new(), 0);
+        for take in takes.into_iter().chain(core::iter::repeat(32)) {
+            at += other.tty.write(&bytes[at..], &mut out);
+            prop_assert!(at == bytes.len() || out.room() < MOST_SHOWN);
+            for _ in 0..take.min(out.length()) {
+                shown.push(out.front()[0]);
+                out.drop_front(1);
+            }
+            if at == bytes.len() && out.length() == 0 {
+                break;
+            }
+        }
+        prop_assert_eq!(shown, expected);
+        prop_assert_eq!(other.tty.column, one.tty.column);
     }
 }
