@@ -226,8 +226,11 @@ impl VSpace {
 
     /// Whether nothing at all is in the 2 MiB around an address.
     pub fn is_empty_block(&mut self, address: usize) -> bool {
-        let start = address & !(LARGE - 1);
-        self.first(&(start..start + LARGE)).is_err()
+        match self.entry(address) {
+            Some(Entry::Large { .. }) => false,
+            Some(Entry::Table(table)) => table.pages == 0,
+            _ => true,
+        }
     }
 
     /// The first address of a range with something there, as far as it lies in the 2 MiB of its start, and what is there; else where to look on.
