@@ -152,7 +152,7 @@ static void move_more_than_half(void)
 
 /* One thread changes what may be done with memory that another takes away, from its first page to its last and back: every piece of it is
  * either still there or gone, whichever comes first. */
-enum { CONTESTED = 2048 };
+enum { CONTESTED = 512 };
 static char *contested;
 static sem_t go, gone;
 static void *take_away(void *rounds)
@@ -161,7 +161,7 @@ static void *take_away(void *rounds)
     for (long i = 0; i < (long)rounds; i++) {
         while (sem_wait(&go)) {}
         /* Within what the other's call takes, another moment in each round. */
-        nanosleep(&(struct timespec){0, 20000 + i * 17000}, 0);
+        nanosleep(&(struct timespec){0, 20000 + i * 7000}, 0);
         wrong += munmap(contested, CONTESTED * PAGE) != 0;
         sem_post(&gone);
     }
@@ -169,7 +169,7 @@ static void *take_away(void *rounds)
 }
 static void protected_and_unmapped(void)
 {
-    enum { ROUNDS = 100 };
+    enum { ROUNDS = 60 };
     int untouched = 0, refused = 0, unexpected = 0;
     sem_init(&go, 0, 0), sem_init(&gone, 0, 0);
     /* It runs as soon as its time has come. */
