@@ -346,7 +346,7 @@ static void while_it_changes(void)
     pthread_t thread;
     NEED(pthread_create(&thread, 0, change, 0) == 0);
     int strange = 0, touched = 0;
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < 40; round++) {
         char *at = mmap(0, 20 * PAGE, RW, round % 2 ? MAP_SHARED : MAP_PRIVATE, changing, round % 5 * PAGE);
         NEED(at != MAP_FAILED);
         char *moved = mremap(at, 20 * PAGE, 30 * PAGE, MREMAP_MAYMOVE);
