@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import emulator
 from libtest import Console
 from prefix import qemu_cores
 
@@ -36,11 +37,11 @@ class Board:
         command += [f"--arg={argument}" for argument in arguments] + [f"--env={variable}" for variable in environment]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         console = console or Console()
-        qemu = ["qemu-system-aarch64", "-machine", "xlnx-zcu102", "-m", f"{MEMORY_MIB}M", "-nographic", "-kernel", str(image),
+        qemu = [*emulator.command(), "-machine", "xlnx-zcu102", "-m", f"{MEMORY_MIB}M", "-nographic", "-kernel", str(image),
                 "-semihosting-config", "enable=on,target=native,userspace=on"]
         qemu += qemu_cores(Path(self.kernel).parent.parent)
         process = subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                   env={**os.environ, "QEMU_AUDIO_DRV": "none"})
+                                   env=emulator.environment())
         try:
             return self._follow(process, console, seconds, quiet_seconds, log, tick)
         finally:

@@ -48,6 +48,10 @@ impl Options {
         let mut command = Command::new(program);
         // The DisplayPort's sound has no device here, and QEMU would look for one.
         command.env("QEMU_AUDIO_DRV", "none");
+        let version = Command::new(program).arg("--version").output();
+        if version.is_ok_and(|output| has_audio_option(&String::from_utf8_lossy(&output.stdout))) {
+            command.args(["-audio", "none"]);
+        }
         command.args(["-machine", machine, "-m", &format!("{}M", self.memory)]);
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         // userspace=on: the root task itself ends QEMU, with its exit code.
@@ -66,6 +70,13 @@ impl Options {
         command.arg("-kernel").arg(image).args(&self.args);
         command
     }
+}
+
+/// Whether QEMU is told by an option, from 8.2 on, and no longer by the environment that there is no sound, from what its `--version` says (QEMU's
+/// manual, "Removed features").
+fn has_audio_option(version: &str) -> bool {
+    let mut numbers = version.split("version ").nth(1).unwrap_or_default().split(['.', ' ']).map(str::parse::<u32>);
+    matches!((numbers.next(), numbers.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (8, 2))
 }
 
 /// Whether a line of QEMU's standard error is about the sound devices it has no modules for.
@@ -113,6 +124,23 @@ mod tests {
         assert!(words.windows(2).any(|pair| pair == ["-icount", "shift=0,sleep=off"]));
         assert!(words.windows(2).any(|pair| pair == ["-smp", "4"]));
         assert!(words.ends_with(&["boot.elf".into(), "-d".into(), "int".into()]));
+    }
+
+    #[test]
+    fn knows_how_versions_are_told_of_sound() {
+        for old in [
+            "",
+            "no QEMU",
+            "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)",
+            "QEMU emulator version 8.1.5",
+        ] {
+            assert!(!has_audio_option(old), "{old}");
+        }
+        for new in
+            ["QEMU emulator version 8.2.0", "QEMU emulator version 10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)\nCopyright"]
+        {
+            assert!(has_audio_option(new), "{new}");
+        }
     }
 
     #[test]
