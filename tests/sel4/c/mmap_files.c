@@ -327,14 +327,16 @@ static void other_files(void)
     munmap(at, 2 * PAGE), munmap(other, 2 * PAGE);
 }
 
-/* One thread changes a file's size while another maps it, moves the mapping and touches it. */
+/* One thread changes a file's size, some times in each round, while another maps it, moves the mapping and touches it. */
 static int changing;
-static volatile int stop;
+static volatile int stop, rounds;
 static void *change(void *unused)
 {
     (void)unused;
-    for (unsigned round = 0; !stop; round++) {
+    for (int round = 0; !stop; round++) {
         size_t pages = round * 7 % 40;
+        while (!stop && round >= 4 * rounds)
+            sched_yield();
         if (ftruncate(changing, pages * PAGE) || pwrite(changing, "x", 1, (pages + 3) * PAGE) != 1)
             return "a change failed";
     }
@@ -342,11 +344,12 @@ static void *change(void *unused)
 }
 static void while_it_changes(void)
 {
-    changing = filled("/tmp/changing", 40 * PAGE), stop = 0;
+    changing = filled("/tmp/changing", 40 * PAGE), stop = 0, rounds = 0;
     pthread_t thread;
     NEED(pthread_create(&thread, 0, change, 0) == 0);
     int strange = 0, touched = 0;
     for (int round = 0; round < 40; round++) {
+        rounds = round + 1;
         char *at = mmap(0, 20 * PAGE, RW, round % 2 ? MAP_SHARED : MAP_PRIVATE, changing, round % 5 * PAGE);
         NEED(at != MAP_FAILED);
         char *moved = mremap(at, 20 * PAGE, 30 * PAGE, MREMAP_MAYMOVE);
