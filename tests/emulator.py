@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""QEMU as all tests start it: the DisplayPort's sound has no device, and QEMU is not to look for one on the host."""
+"""QEMU as all tests start it."""
 
 import functools
 import os
 import re
 import subprocess
 
+from prefix import cores
+
 PROGRAM = "qemu-system-aarch64"
-# The first version with `-audio none`, and without QEMU_AUDIO_DRV (QEMU's manual, "Removed features").
+# The DisplayPort's sound has no device, and QEMU is not to look for one on the host. The first version with `-audio none`, and without
+# QEMU_AUDIO_DRV (QEMU's manual, "Removed features"):
 AUDIO_OPTION = (8, 2)
 
 
@@ -27,3 +30,14 @@ def command():
 def environment():
     """The environment it is started in."""
     return {**os.environ, "QEMU_AUDIO_DRV": "none"}
+
+
+def qemu_cores(prefix):
+    """The options for as many cores as a prefix's kernel runs on: none for one, QEMU's own choice then.
+
+    QEMU runs each core by a thread of its own. The kernel's cores spin for one lock, and where the host has not a core for each, whoever
+    holds it waits for the host's scheduler, tens of milliseconds a time: there the cores run in turn, a few instructions each.
+    """
+    count = cores(prefix)
+    turns = ["-icount", "shift=3,sleep=off"] if len(os.sched_getaffinity(0)) < count else []
+    return ["-smp", str(count), *turns] if count > 1 else []

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import emulator
 from libtest import Console
-from prefix import qemu_cores
 
 MEMORY_MIB = 4096
 # For a boot up to the first test, on a machine that does much else.
@@ -39,7 +38,7 @@ class Board:
         console = console or Console()
         qemu = [*emulator.command(), "-machine", "xlnx-zcu102", "-m", f"{MEMORY_MIB}M", "-nographic", "-kernel", str(image),
                 "-semihosting-config", "enable=on,target=native,userspace=on"]
-        qemu += qemu_cores(Path(self.kernel).parent.parent)
+        qemu += emulator.qemu_cores(Path(self.kernel).parent.parent)
         process = subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                    env=emulator.environment())
         try:
