@@ -72,8 +72,8 @@ impl Options {
     }
 }
 
-/// Whether QEMU is told by an option, from 8.2 on, and no longer by the environment that there is no sound, from what its `--version` says (QEMU's
-/// manual, "Removed features").
+/// Whether an option tells QEMU that there is no sound, from what its `--version` says: from 8.2 on it no longer looks at the environment for
+/// that (QEMU's manual, "Removed features").
 fn has_audio_option(version: &str) -> bool {
     let mut numbers = version.split("version ").nth(1).unwrap_or_default().split(['.', ' ']).map(str::parse::<u32>);
     matches!((numbers.next(), numbers.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (8, 2))

@@ -320,14 +320,14 @@ impl Areas {
 
     /// Whether every address of the range lies in an area that calls on memory may change.
     pub fn covers(&self, range: Range<usize>) -> bool {
-        let end = range.end;
-        let reached = self.pieces(range.clone()).filter(Area::is_programs).fold(range.start, |at, piece| {
-            match piece.start == at {
-                true => piece.end,
-                false => at,
+        let mut at = range.start;
+        while at < range.end {
+            match self.find(at) {
+                Some(area) if area.is_programs() => at = area.end,
+                _ => return false,
             }
-        });
-        reached >= end
+        }
+        true
     }
 
     /// Whether an address of the range lies in an area that has one of the attributes.
