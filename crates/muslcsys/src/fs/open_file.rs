@@ -21,6 +21,19 @@ impl OpenFile {
     pub fn new(node: Arc<dyn Node>, flags: u32) -> Self {
         Self { opened: Opened::new(node, flags), position: Mutex::new(0) }
     }
+
+    /// Writes at `offset`, or at the end with O_APPEND, whatever the offset; gives also the position behind what was written. Without a
+    /// byte to write nothing happens: neither the position nor the file's times change.
+    fn put(&self, from: &mut Source<'_>, offset: u64) -> Result<(usize, u64), Errno> {
+        let offset = check(offset, from.left())?;
+        if from.left() == 0 {
+            Ok((0, offset))
+        } else if self.opened.status.appends() {
+            self.opened.node.append(from)
+        } else {
+            self.opened.node.write_at(from, offset).map(|moved| (moved, offset + moved as u64))
+        }
+    }
 }
 
 /// Offsets are signed: what would end past the last one is no range. Errors: EINVAL.
@@ -49,13 +62,8 @@ impl File for OpenFile {
 
     fn write(&self, _: &Thread, from: &mut Source<'_>) -> SysResult {
         let mut position = self.position.lock();
-        if self.opened.status.appends() {
-            let (moved, end) = self.opened.node.append(from)?;
-            *position = end;
-            return Ok(moved);
-        }
-        let moved = self.opened.node.write_at(from, check(*position, from.left())?)?;
-        *position += moved as u64;
+        let (moved, end) = self.put(from, *position)?;
+        *position = end;
         Ok(moved)
     }
 
@@ -63,14 +71,8 @@ impl File for OpenFile {
         self.opened.node.read_at(to, check(offset, to.left())?)
     }
 
-    /// With O_APPEND it goes to the end, whatever the offset, as on Linux.
     fn write_at(&self, from: &mut Source<'_>, offset: u64) -> SysResult {
-        let offset = check(offset, from.left())?;
-        if self.opened.status.appends() {
-            self.opened.node.append(from).map(|(moved, _)| moved)
-        } else {
-            self.opened.node.write_at(from, offset)
-        }
+        self.put(from, offset).map(|(moved, _)| moved)
     }
 
     fn seek(&self, offset: i64, whence: u32) -> SysResult {
@@ -235,5 +237,34 @@ impl File for OpenPath {
 
     fn opened(&self) -> Option<&Opened> {
         Some(&self.opened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::node::Change;
+    use crate::fs::tmpfs::Tmpfs;
+    use crate::fs::{mounts, paths, walk::Origin};
+
+    #[test]
+    fn a_write_of_nothing_changes_nothing() {
+        let root: Arc<dyn Node> = Tmpfs::new_root(1);
+        let origin = Origin { base: mounts::directory(&root, b"1").unwrap(), root };
+        for flags in [0, linux::O_APPEND] {
+            let file = paths::open(&origin, b"file", linux::O_RDWR | linux::O_CREAT | flags, 0o600).unwrap();
+            let node = file.node().unwrap();
+            node.set_size(9).unwrap();
+            let long_ago = crate::fs::node::Time::default();
+            node.change(&Change { modified: Some(long_ago), ..Change::default() }).unwrap();
+            assert_eq!(file.write(&Thread, &mut Source::own(&[])), Ok(0));
+            assert_eq!(file.write_at(&mut Source::own(&[]), 3), Ok(0));
+            assert_eq!(file.seek(0, linux::SEEK_CUR), Ok(0), "the position stays");
+            assert!(file.metadata().modified == long_ago, "its times stay");
+            assert_eq!(file.write_at(&mut Source::own(&[]), u64::MAX), Err(Errno::EINVAL), "and is checked all the same");
+            assert_eq!(file.write(&Thread, &mut Source::own(b"ab")), Ok(2));
+            assert_eq!(file.seek(0, linux::SEEK_CUR), Ok(if flags == 0 { 2 } else { 11 }));
+            assert!(file.metadata().modified != long_ago);
+        }
     }
 }
