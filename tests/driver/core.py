@@ -13,6 +13,8 @@ from typing import Callable
 TOP = Path(__file__).resolve().parents[2]
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 SHOWN_LINES = 30
+# Where the programs that run tests, and compilers, begin to say what failed: cargo's, ours, unittest's.
+FIRST_FAILURE = re.compile(r"---- .* stdout ----$|FAILED|FAIL: |error(\[E\d+\])?: ")
 # The kernel and the C library that the caller's environment names; "" for those that this tree makes.
 SEL4_PREFIX, MUSLC_PREFIX = (os.environ.get(name, "") for name in ("SEL4_PREFIX", "MUSLC_PREFIX"))
 # The kernels: both variants of kernel/, or the one that is named.
@@ -64,8 +66,14 @@ class Ran:
     output: str
 
     def tail(self):
+        """What tells why it failed: its last lines, and before them those of the first failure, where the tests that follow one hide it."""
         lines = self.output.splitlines()
-        return "\n".join(["", *(f"    | {line}" for line in lines[-SHOWN_LINES:])])
+        first = next((at for at, line in enumerate(lines) if FIRST_FAILURE.match(line)), len(lines))
+        last = max(len(lines) - SHOWN_LINES, 0)
+        shown = lines[last:]
+        if first < last:
+            shown = [*lines[first:min(first + SHOWN_LINES, last)], "...", *shown]
+        return "\n".join(["", *(f"    | {line}" for line in shown)])
 
 
 @dataclass
