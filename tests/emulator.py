@@ -36,8 +36,9 @@ def qemu_cores(prefix):
     """The options for as many cores as a prefix's kernel runs on: none for one, QEMU's own choice then.
 
     QEMU runs each core by a thread of its own. The kernel's cores spin for one lock, and where the host has not a core for each, whoever
-    holds it waits for the host's scheduler, tens of milliseconds a time: there the cores run in turn, a few instructions each.
+    holds it waits for the host's scheduler, tens of milliseconds a time: there the cores run in turn. A turn lasts until the next timer is
+    due, and a core that waits for another spins as long: the higher the shift, the fewer instructions that is (docs/kernels.md).
     """
     count = cores(prefix)
-    turns = ["-icount", "shift=3,sleep=off"] if len(os.sched_getaffinity(0)) < count else []
+    turns = ["-icount", "shift=7,sleep=off"] if len(os.sched_getaffinity(0)) < count else []
     return ["-smp", str(count), *turns] if count > 1 else []

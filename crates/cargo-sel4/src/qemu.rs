@@ -60,12 +60,12 @@ impl Options {
             command.args(["-smp", &cores.to_string()]);
         }
         // Each core is a thread of QEMU, and the kernel's cores spin for one lock: on a host with fewer cores, where whoever holds it may
-        // wait for the host's scheduler, they run in turn, a few instructions each (see docs/kernels.md).
+        // wait for the host's scheduler, they run in turn, not too many instructions each (see docs/kernels.md).
         let host = std::thread::available_parallelism().map_or(1, |host| host.get() as u64);
         if self.icount {
             command.args(["-icount", "shift=0,sleep=off"]);
         } else if cores > 1 && host < cores {
-            command.args(["-icount", "shift=3,sleep=off"]);
+            command.args(["-icount", "shift=7,sleep=off"]);
         }
         command.arg("-kernel").arg(image).args(&self.args);
         command

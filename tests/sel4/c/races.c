@@ -1,5 +1,5 @@
 /* Signals and ends of threads at the moments that are easily overlooked: rounds of each, since the moments are short. */
-// run races: time=180
+// run races: time=120
 #include "threads.h"
 #include <semaphore.h>
 #include <signal.h>
@@ -169,13 +169,12 @@ static void *take_away(void *rounds)
 }
 static void protected_and_unmapped(void)
 {
-    /* On several cores each page that is changed interrupts them all, which takes long where QEMU runs them in turn. */
-    const long rounds = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 6 : 60;
+    enum { ROUNDS = 60 };
     int untouched = 0, refused = 0, unexpected = 0;
     sem_init(&go, 0, 0), sem_init(&gone, 0, 0);
     /* It runs as soon as its time has come. */
-    pthread_t thread = start_waiting(take_away, (void *)rounds);
-    for (int i = 0; i < rounds; i++) {
+    pthread_t thread = start_waiting(take_away, (void *)ROUNDS);
+    for (int i = 0; i < ROUNDS; i++) {
         contested = mmap(0, CONTESTED * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         NEED(contested != MAP_FAILED && madvise(contested, CONTESTED * PAGE, MADV_NOHUGEPAGE) == 0);
         for (int page = 0; page < CONTESTED; page++)
@@ -193,8 +192,8 @@ static void protected_and_unmapped(void)
     }
     EQUAL("memory that another protects is taken away", (long)result_of(thread), 0);
     EQUAL("protecting it works, or there is none", unexpected, 0);
-    printf("   %d of %ld were gone before\n", refused, rounds);
-    EQUAL("and the same addresses are zero afterwards", untouched, rounds * CONTESTED);
+    printf("   %d of %d were gone before\n", refused, ROUNDS);
+    EQUAL("and the same addresses are zero afterwards", untouched, ROUNDS * CONTESTED);
 }
 
 int main(void)
