@@ -38,9 +38,9 @@ def qemu_cores(prefix):
     QEMU runs each core by a thread of its own. The kernel's cores spin for one lock, and where the host has not a core for each, whoever
     holds it waits for the host's scheduler, tens of milliseconds a time: there the cores run in turn. A turn lasts until the next timer is
     due, and a core that waits for another spins as long, so there is a network that nothing is connected to, with a filter that has a
-    timer of 25 us (docs/kernels.md).
+    timer of 5 us (docs/kernels.md).
     """
     count = cores(prefix)
-    turns = [] if len(os.sched_getaffinity(0)) >= count else ["-icount", "shift=3,sleep=off", "-netdev", "hubport,id=turns,hubid=0",
-                                                             "-object", "filter-buffer,id=turn,netdev=turns,interval=25"]
+    turns = [] if len(os.sched_getaffinity(0)) >= count else ["-icount", "shift=0,sleep=off", "-netdev", "hubport,id=turns,hubid=0",
+                                                             "-object", "filter-buffer,id=turn,netdev=turns,interval=5"]
     return ["-smp", str(count), *turns] if count > 1 else []

@@ -69,21 +69,17 @@ impl Options {
     ///
     /// Each is a thread of QEMU, and the kernel's cores spin for one lock: on a host with fewer, where whoever holds it may wait for the
     /// host's scheduler, they run in turn. A turn lasts until the next timer is due, of the board or of QEMU's own devices, and a core that
-    /// waits for another spins as long. So there is a filter of a network that nothing is connected to, with a timer of 25 µs
+    /// waits for another spins as long. So there is a filter of a network that nothing is connected to, with a timer of 5 µs
     /// (docs/kernels.md).
     fn order(&self, cores: u64, host: u64) -> Vec<&'static str> {
         let in_turn = cores > 1 && (self.icount || host < cores);
-        let mut options = match () {
-            () if self.icount => vec!["-icount", "shift=0,sleep=off"],
-            () if in_turn => vec!["-icount", "shift=3,sleep=off"],
-            () => vec![],
-        };
+        let mut options = if self.icount || in_turn { vec!["-icount", "shift=0,sleep=off"] } else { vec![] };
         if in_turn {
             options.extend([
                 "-netdev",
                 "hubport,id=turns,hubid=0",
                 "-object",
-                "filter-buffer,id=turn,netdev=turns,interval=25",
+                "filter-buffer,id=turn,netdev=turns,interval=5",
             ]);
         }
         options
@@ -169,7 +165,7 @@ mod tests {
         assert_eq!(order(true, 1, 4), "-icount shift=0,sleep=off");
         for (icount, host) in [(false, 2), (true, 2), (true, 8)] {
             let words = order(icount, 4, host);
-            assert!(words.starts_with("-icount ") && words.ends_with("interval=25"), "{words}");
+            assert!(words.starts_with("-icount ") && words.ends_with("interval=5"), "{words}");
         }
     }
 
