@@ -285,6 +285,7 @@ static void faults(void)
     if (!sigsetjmp(back, 1))
         *none = 1;
     CHECK("the handler runs on it", handler_sp > alternate && handler_sp < alternate + sizeof alternate);
+#ifndef HANDED_OVER /* There main's stack is sel4runtime's, which has no guard. */
     char here = 0;
     handled = 0;
     if (!sigsetjmp(back, 1))
@@ -293,6 +294,7 @@ static void faults(void)
     if (!sigsetjmp(back, 1))
         overflow(&here);
     EQUAL("and once more", handled, 2);
+#endif
     EQUAL("a thread's stack overflow on its own", (long)result_of(start(overflow_in_thread, 0)), 1);
     stack.ss_flags = SS_DISABLE;
     EQUAL("disabled", sigaltstack(&stack, 0), 0);
