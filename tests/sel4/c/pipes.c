@@ -154,22 +154,24 @@ static void atomic_writes(void)
 
 static void on_signal(int number) { handled = number; }
 
-static void *interrupt(void *thread)
+/* What a call gave, or its error negated. */
+static void *read_one(void *unused)
 {
-    pthread_kill(*(pthread_t *)thread, SIGUSR1);
-    return 0;
+    char byte;
+    (void)unused;
+    long length = read(ends[0], &byte, 1);
+    return (void *)(length < 0 ? -(long)errno : length);
 }
-static void *interrupt_then_write(void *thread)
+static void *write_big(void *unused)
 {
-    pthread_kill(*(pthread_t *)thread, SIGUSR1);
-    return (void *)write(ends[1], "x", 1);
+    (void)unused;
+    long length = write(ends[1], big, 2 * CAPACITY);
+    return (void *)(length < 0 ? -(long)errno : length);
 }
 
 static void signals(void)
 {
-    char byte;
     struct sigaction action = {.sa_handler = on_signal};
-    pthread_t self = pthread_self();
     sigaction(SIGPIPE, &action, 0);
     open_pipe(0);
     close(ends[0]);
@@ -181,22 +183,23 @@ static void signals(void)
 
     open_pipe(0);
     sigaction(SIGUSR1, &action, 0);
-    pthread_t other = start(interrupt, &self);
-    ERRNO("a signal ends a read", read(ends[0], &byte, 1), EINTR);
+    pthread_t other = start_waiting(read_one, 0);
+    pthread_kill(other, SIGUSR1);
+    EQUAL("a signal ends a read", (long)result_of(other), -EINTR);
     EQUAL("after its handler", handled, SIGUSR1);
-    result_of(other);
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR1, &action, 0);
     handled = 0;
-    other = start(interrupt_then_write, &self);
-    EQUAL("with SA_RESTART it goes on", read(ends[0], &byte, 1), 1);
-    EQUAL("after its handler too", handled, SIGUSR1);
-    result_of(other);
+    other = start_waiting(read_one, 0);
+    pthread_kill(other, SIGUSR1);
+    EQUAL("with SA_RESTART its handler runs too", handled, SIGUSR1);
+    EQUAL("a byte for it", write(ends[1], "x", 1), 1);
+    EQUAL("which it goes on to wait for", (long)result_of(other), 1);
     action.sa_flags = 0;
     sigaction(SIGUSR1, &action, 0);
-    other = start(interrupt, &self);
-    EQUAL("a write that a signal ends tells what it did", write(ends[1], big, 2 * CAPACITY), CAPACITY);
-    result_of(other);
+    other = start_waiting(write_big, 0);
+    pthread_kill(other, SIGUSR1);
+    EQUAL("a write that a signal ends tells what it did", (long)result_of(other), CAPACITY);
     close_pipe();
 }
 
