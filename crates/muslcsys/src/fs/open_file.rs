@@ -261,7 +261,11 @@ mod tests {
             assert_eq!(file.write_at(&mut Source::own(&[]), 3), Ok(0));
             assert_eq!(file.seek(0, linux::SEEK_CUR), Ok(0), "the position stays");
             assert!(file.metadata().modified == long_ago, "its times stay");
-            assert_eq!(file.write_at(&mut Source::own(&[]), u64::MAX), Err(Errno::EINVAL), "and is checked all the same");
+            assert_eq!(
+                file.write_at(&mut Source::own(&[]), u64::MAX),
+                Err(Errno::EINVAL),
+                "and is checked all the same"
+            );
             assert_eq!(file.write(&Thread, &mut Source::own(b"ab")), Ok(2));
             assert_eq!(file.seek(0, linux::SEEK_CUR), Ok(if flags == 0 { 2 } else { 11 }));
             assert!(file.metadata().modified != long_ago);
