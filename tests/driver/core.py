@@ -72,7 +72,8 @@ class Ran:
         last = max(len(lines) - SHOWN_LINES, 0)
         shown = lines[last:]
         if first < last:
-            shown = [*lines[first:min(first + SHOWN_LINES, last)], "...", *shown]
+            left_out = ["..."] if first + SHOWN_LINES < last else []
+            shown = [*lines[first:min(first + SHOWN_LINES, last)], *left_out, *shown]
         return "\n".join(["", *(f"    | {line}" for line in shown)])
 
 

@@ -12,7 +12,9 @@ def tests():
         yield Test(f"host: {script.stem}", lambda place, script=script: place.counted(["sh", script], 900))
     if not SEL4_PREFIX:
         yield Test("host: kernel build", lambda place: place.counted(["sh", TOP / "tests" / "kernel" / "build.sh"], 900))
-    yield Test("host: runner of suites", runner_of_suites)
+    # What reads libtest's output and runs on after a crash, with a board that is none.
+    yield Test("host: runner of suites", lambda place: unittests(place, "rust-suites/test_libtest.py"))
+    yield Test("host: what is shown of a failure", lambda place: unittests(place, "driver/test_core.py"))
     yield Test("host: cargo test", cargo_test)
     yield Test("host: cargo clippy", clippy)
     yield Test("host: cargo fmt", fmt)
@@ -20,9 +22,9 @@ def tests():
     yield Test("host: fuzz targets", fuzz)
 
 
-def runner_of_suites(place):
-    """What reads libtest's output and runs on after a crash, with a board that is none."""
-    output = place.expect_success(["python3", "-B", TOP / "tests" / "rust-suites" / "test_libtest.py"], 120)
+def unittests(place, script):
+    """A script of tests/ with tests of Python's unittest."""
+    output = place.expect_success(["python3", "-B", TOP / "tests" / script], 120)
     return Counts(passed=int(re.search(r"^Ran (\d+) tests", output, re.M)[1]))
 
 
