@@ -1,5 +1,5 @@
 /* The rest of pthreads: keys, once, detached threads, attributes, names, C11 threads, malloc and stdio from many threads. */
-// run threading: futex time=120
+// run threading: futex
 #include "threads.h"
 #include <limits.h>
 #include <threads.h>
